@@ -1,4 +1,6 @@
+using DynamicFs.Metadata;
 using DynamicFs.Primitives;
+using Microsoft.Extensions.Logging;
 
 namespace DynamicFs.Files;
 
@@ -14,7 +16,34 @@ public sealed partial class FileSystem
     /// <summary>Longest name of a directory entry, in bytes.</summary>
     public const int MaxNameBytes = 255;
 
-    public bool IsReadOnly => throw new NotImplementedException();
+    private readonly TransactionGate _gate = new();
+    private readonly Lock _names = new();
+    private readonly MetadataStore _metadata;
+    private readonly Tree _tree;
+    private readonly InodeTable _inodes;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private volatile bool _isReadOnly;
+
+    internal FileSystem(FileSystemParts parts)
+    {
+        (_metadata, _tree, _time, _log, _isReadOnly) = (parts.Metadata, parts.Metadata.Namespace, parts.Time, parts.Log, parts.IsReadOnly);
+        RootCounters counters = _metadata.Root.Counters;
+        _inodes = new InodeTable(_tree, parts.Limits.CachedInodes, Math.Max(counters.NextInode, InodeNumber.Root.Value + 1), counters.InodeCount);
+        StartData(parts);
+    }
+
+    public bool IsReadOnly => _isReadOnly;
+
+    internal TransactionGate Gate => _gate;
+    internal InodeTable Inodes => _inodes;
+
+    /// <summary>
+    /// From now on every change answers EROFS: a commit failed, or a change stopped half-way and the running transaction must never be committed.
+    /// </summary>
+    internal void TurnReadOnly() => _isReadOnly = true;
+
+    private FileTime Now() => FileTime.From(_time.GetUtcNow());
 
     /// <summary>Finds <paramref name="name"/>; "." and ".." work too (NFS export).</summary>
     public Errno Lookup(InodeNumber parent, ReadOnlySpan<byte> name, out Attributes attributes) => throw new NotImplementedException();
@@ -52,25 +81,6 @@ public sealed partial class FileSystem
     /// <summary>Ends one use; the last one of an unlinked inode frees it.</summary>
     public void Release(InodeNumber inode) => throw new NotImplementedException();
 
-    /// <summary>Reads up to the end of the file; holes are zeros. EIO when a range cannot be read right.</summary>
-    public Errno Read(InodeNumber inode, long offset, Span<byte> destination, out int count) => throw new NotImplementedException();
-
-    /// <summary>Writes all or nothing. <paramref name="killPrivileges"/> is FUSE_WRITE_KILL_SUIDGID. May wait for buffers (back-pressure).</summary>
-    public Errno Write(InodeNumber inode, long offset, ReadOnlySpan<byte> source, bool killPrivileges) => throw new NotImplementedException();
-
-    /// <summary>fsync and fsyncdir: on return everything acknowledged before is durable.</summary>
-    public Errno Sync(InodeNumber inode) => throw new NotImplementedException();
-
-    /// <summary>sync: a full commit.</summary>
-    public Errno SyncAll() => throw new NotImplementedException();
-
-    public Errno Allocate(InodeNumber inode, AllocateMode mode, long offset, long lengthBytes) => throw new NotImplementedException();
-
-    public Errno Seek(InodeNumber inode, long offset, SeekKind kind, out long result) => throw new NotImplementedException();
-
-    /// <summary>copy_file_range: shares slices where it can. <paramref name="copied"/> may be short.</summary>
-    public Errno CopyRange(InodeNumber source, long sourceOffset, InodeNumber destination, long destinationOffset, long lengthBytes, out long copied) => throw new NotImplementedException();
-
     /// <summary>Lists entries after <paramref name="cookie"/> (0: from the start, '.' and '..' first). Stable under concurrent change.</summary>
     public Errno ReadDirectory(InodeNumber inode, ulong cookie, IDirectorySink sink) => throw new NotImplementedException();
 
@@ -84,6 +94,4 @@ public sealed partial class FileSystem
     public Errno ListXattr(InodeNumber inode, Span<byte> destination, out int lengthBytes) => throw new NotImplementedException();
 
     public Errno RemoveXattr(in Caller caller, InodeNumber inode, ReadOnlySpan<byte> name) => throw new NotImplementedException();
-
-    public Errno GetSpace(out FileSystemSpace space) => throw new NotImplementedException();
 }
