@@ -1,48 +1,400 @@
+using DynamicFs.Extents;
+using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 
 namespace DynamicFs.Files;
 
-/// <summary>File data and the hooks that names and attributes call. Placeholder for the file data layer.</summary>
+/// <summary>File data: reading, writing, sizes, holes, sharing, durability; and the start and the end of the whole.</summary>
 public sealed partial class FileSystem
 {
+    /// <summary>Largest size of a file: offsets are signed 64 bit everywhere in the kernel.</summary>
+    public const long MaxFileBytes = long.MaxValue;
+
+    /// <summary>Bytes of slices that are freed in one transaction; a larger file takes several.</summary>
+    private const long FreePerTransaction = 64L << 30;
+
+    /// <summary>After a crash ids up to here may have been used by the transaction that was lost.</summary>
+    private const ulong LostExtents = 1 << 16;
+    private const ulong LostInodes = 1 << 20;
+
+    private ExtentStore _store = null!;
+    private SegmentPool _segments = null!;
+    private ExtentAccounts _accounts = null!;
+    private ExtentAssembler _assembler = null!;
+    private ExtentCatalog _catalog = null!;
+    private JournalLog _journal = null!;
+    private FileContents _contents = null!;
+    private CommitCoordinator _commit = null!;
+    private SpaceAccount _space = null!;
+    private FileSystemLimits _limits = null!;
+
+    /// <summary>Why the filesystem turned read-only; null while it did not.</summary>
+    public PoolException? Failure => _commit.Failure;
+
+    internal CommitCoordinator Commits => _commit;
+    internal ExtentCatalog Catalog => _catalog;
+    internal FileContents Contents => _contents;
+
+    /// <summary>
+    /// Brings the filesystem to its last durable state: replays the journal, removes what a crash left, frees orphans, commits that, and starts
+    /// committing in the background. Call once, before anything else; read-only filesystems change nothing on disks.
+    /// </summary>
+    public void Start()
+    {
+        RootCounters root = _metadata.Root.Counters;
+        var replay = new JournalReplay(_tree, _assembler, _accounts, _segments);
+        IReadOnlyList<byte[]> batches = _metadata.JournalBatches;
+        using (_gate.EnterShared())
+        {
+            replay.Run(batches);
+            _inodes.Recover(Math.Max(root.NextInode, replay.NextInode) + LostInodes, replay.InodeCountChange);
+            replay.RestoreData(_inodes.Find, (inode, offset, bytes) =>
+            {
+                lock (inode.Lock)
+                {
+                    _contents.Write(inode, offset, bytes);
+                    _inodes.MarkDirty(inode);
+                }
+            });
+        }
+
+        if (_isReadOnly)
+            return;
+        _store.RemoveUncommitted(new ExtentId(root.NextExtent), replay.Extents.Contains);
+        FreeOrphans();
+        if (batches.Count > 0)
+            _commit.Commit(force: true);
+        _commit.Start();
+    }
+
+    /// <summary>Commits everything and stops the background threads. Throws when the last commit failed.</summary>
+    public void Stop()
+    {
+        try
+        {
+            if (!_isReadOnly)
+                _commit.Commit();
+        }
+        finally
+        {
+            _commit.Dispose();
+            _assembler.Dispose();
+            _segments.Dispose();
+        }
+    }
+
     /// <summary>Reads up to the end of the file; holes are zeros. EIO when a range cannot be read right.</summary>
-    public Errno Read(InodeNumber inode, long offset, Span<byte> destination, out int count) => throw new NotImplementedException();
+    public Errno Read(InodeNumber inode, long offset, Span<byte> destination, out int count)
+    {
+        count = 0;
+        if (offset < 0)
+            return Errno.EINVAL;
+        try
+        {
+            if (_inodes.Find(inode) is not { } found)
+                return Errno.ENOENT;
+            if (!found.Attributes.IsRegular)
+                return found.Attributes.IsDirectory ? Errno.EISDIR : Errno.EINVAL;
+            count = _contents.Read(found, offset, destination);
+            return Errno.None;
+        }
+        catch (Exception e)
+        {
+            return Failed(e, "read", inode);
+        }
+    }
 
     /// <summary>Writes all or nothing. <paramref name="killPrivileges"/> is FUSE_WRITE_KILL_SUIDGID. May wait for buffers (back-pressure).</summary>
-    public Errno Write(InodeNumber inode, long offset, ReadOnlySpan<byte> source, bool killPrivileges) => throw new NotImplementedException();
+    public Errno Write(InodeNumber inode, long offset, ReadOnlySpan<byte> source, bool killPrivileges)
+    {
+        if (offset < 0)
+            return Errno.EINVAL;
+        if (offset > MaxFileBytes - source.Length)
+            return Errno.EFBIG;
+        try
+        {
+            if (AdmitWrite(source.Length) is var refused and not Errno.None)
+                return refused;
+            using (_gate.EnterShared())
+            {
+                if (_inodes.Find(inode) is not { } found)
+                    return Errno.ENOENT;
+                lock (found.Lock)
+                {
+                    if (found.IsRemoved || !found.Attributes.IsRegular)
+                        return found.IsRemoved ? Errno.ENOENT : Errno.EINVAL;
+                    _contents.Write(found, offset, source);
+                    FileTime now = Now();
+                    (found.Attributes.ModifyTime, found.Attributes.ChangeTime) = (now, now);
+                    found.Attributes.SizeBytes = Math.Max(found.Attributes.SizeBytes, offset + source.Length);
+                    if (killPrivileges)
+                        KillPrivileges(found);
+                    _inodes.MarkDirty(found);
+                }
+
+                RelieveMemory();
+            }
+
+            return Errno.None;
+        }
+        catch (Exception e)
+        {
+            return Failed(e, "write", inode);
+        }
+    }
 
     /// <summary>fsync and fsyncdir: on return everything acknowledged before is durable.</summary>
-    public Errno Sync(InodeNumber inode) => throw new NotImplementedException();
+    public Errno Sync(InodeNumber inode)
+    {
+        if (_isReadOnly)
+            return _commit.Failure is null ? Errno.None : Errno.EIO;
+        try
+        {
+            _commit.Sync();
+            return Errno.None;
+        }
+        catch (Exception e)
+        {
+            return Failed(e, "fsync", inode);
+        }
+    }
 
     /// <summary>sync: a full commit.</summary>
-    public Errno SyncAll() => throw new NotImplementedException();
+    public Errno SyncAll()
+    {
+        if (_isReadOnly)
+            return _commit.Failure is null ? Errno.None : Errno.EIO;
+        try
+        {
+            _commit.Commit();
+            return Errno.None;
+        }
+        catch (Exception e)
+        {
+            return Failed(e, "sync", InodeNumber.None);
+        }
+    }
 
-    public Errno Allocate(InodeNumber inode, AllocateMode mode, long offset, long lengthBytes) => throw new NotImplementedException();
+    /// <summary>
+    /// fallocate(2). Space is not tied to a file (an overwrite needs new space anyway): allocating checks that there is enough and sets the size; punching and
+    /// zeroing make holes.
+    /// </summary>
+    public Errno Allocate(InodeNumber inode, AllocateMode mode, long offset, long lengthBytes)
+    {
+        if (offset < 0 || lengthBytes <= 0)
+            return Errno.EINVAL;
+        if (offset > MaxFileBytes - lengthBytes)
+            return Errno.EFBIG;
+        bool punches = mode.HasFlag(AllocateMode.PunchHole);
+        bool zeroes = mode.HasFlag(AllocateMode.ZeroRange);
+        bool keepsSize = mode.HasFlag(AllocateMode.KeepSize);
+        if ((mode & ~(AllocateMode.KeepSize | AllocateMode.PunchHole | AllocateMode.ZeroRange)) != 0 || (punches && (zeroes || !keepsSize)))
+            return Errno.EOPNOTSUPP;
+        try
+        {
+            if (AdmitChange(needsSpace: !punches) is var refused and not Errno.None)
+                return refused;
+            if (!punches && !_space.HasRoomFor(lengthBytes))
+                return Errno.ENOSPC;
+            using (_gate.EnterShared())
+            {
+                if (_inodes.Find(inode) is not { } found)
+                    return Errno.ENOENT;
+                lock (found.Lock)
+                {
+                    if (found.IsRemoved || !found.Attributes.IsRegular)
+                        return found.IsRemoved ? Errno.ENOENT : Errno.ENODEV;
+                    if (punches || zeroes)
+                        _contents.Punch(found, offset, offset + lengthBytes);
+                    if (!keepsSize)
+                        found.Attributes.SizeBytes = Math.Max(found.Attributes.SizeBytes, offset + lengthBytes);
+                    FileTime now = Now();
+                    (found.Attributes.ModifyTime, found.Attributes.ChangeTime) = (now, now);
+                    KillPrivileges(found);
+                    _inodes.MarkDirty(found);
+                }
+            }
 
-    public Errno Seek(InodeNumber inode, long offset, SeekKind kind, out long result) => throw new NotImplementedException();
+            return Errno.None;
+        }
+        catch (Exception e)
+        {
+            return Failed(e, "fallocate", inode);
+        }
+    }
+
+    public Errno Seek(InodeNumber inode, long offset, SeekKind kind, out long result)
+    {
+        result = 0;
+        try
+        {
+            if (_inodes.Find(inode) is not { } found)
+                return Errno.ENOENT;
+            lock (found.Lock)
+            {
+                long size = found.Attributes.SizeBytes;
+                if (offset < 0 || offset >= size)
+                    return Errno.ENXIO;
+                if (kind == SeekKind.Hole)
+                {
+                    result = Math.Min(size, _contents.NextHole(found, offset));
+                    return Errno.None;
+                }
+
+                return _contents.TryNextData(found, offset, out result) && result < size ? Errno.None : Errno.ENXIO;
+            }
+        }
+        catch (Exception e)
+        {
+            return Failed(e, "lseek", inode);
+        }
+    }
 
     /// <summary>copy_file_range: shares slices where it can. <paramref name="copied"/> may be short.</summary>
-    public Errno CopyRange(InodeNumber source, long sourceOffset, InodeNumber destination, long destinationOffset, long lengthBytes, out long copied) => throw new NotImplementedException();
+    public Errno CopyRange(InodeNumber source, long sourceOffset, InodeNumber destination, long destinationOffset, long lengthBytes, out long copied)
+    {
+        copied = 0;
+        if (sourceOffset < 0 || destinationOffset < 0 || lengthBytes < 0)
+            return Errno.EINVAL;
+        if (destinationOffset > MaxFileBytes - lengthBytes)
+            return Errno.EFBIG;
+        try
+        {
+            if (AdmitChange(needsSpace: true) is var refused and not Errno.None)
+                return refused;
+            using (_gate.EnterShared())
+            {
+                if (_inodes.Find(source) is not { } from || _inodes.Find(destination) is not { } to)
+                    return Errno.ENOENT;
+                (Inode first, Inode second) = from.Number.Value <= to.Number.Value ? (from, to) : (to, from);
+                lock (first.Lock)
+                {
+                    lock (second.Lock)
+                        return CopyLocked(from, sourceOffset, to, destinationOffset, lengthBytes, out copied);
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            return Failed(e, "copy_file_range", destination);
+        }
+    }
 
-    public Errno GetSpace(out FileSystemSpace space) => throw new NotImplementedException();
+    public Errno GetSpace(out FileSystemSpace space)
+    {
+        space = default;
+        try
+        {
+            space = _space.Describe(_inodes.InodeCount);
+            return Errno.None;
+        }
+        catch (Exception e)
+        {
+            return Failed(e, "statfs", InodeNumber.Root);
+        }
+    }
 
     /// <summary>Called by the constructor before anything else of this file.</summary>
-    private void StartData(FileSystemParts parts) => _ = parts;
+    private void StartData(FileSystemParts parts)
+    {
+        _limits = parts.Limits;
+        _store = parts.Extents;
+        RedundancyScheme scheme = _metadata.Root.Shape.DefaultScheme;
+        _segments = new SegmentPool();
+        _accounts = new ExtentAccounts();
+        _journal = new JournalLog();
+        _catalog = new ExtentCatalog(_metadata.Pool);
+        _metadata.Pool.Changes.LimitBytes = 0;
+        _assembler = new ExtentAssembler(
+            _store, scheme, _metadata.CurrentTransaction, _metadata.Root.Counters.NextExtent + LostExtents, _limits.ExtentBuffers, _limits.ExtentWriters);
+        _contents = new FileContents(new FileMap(_tree, _accounts), _assembler, _catalog, _store, _segments, _journal);
+        _commit = new CommitCoordinator(new CommitParts(
+            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _store, _metadata, _journal, _limits, _log, TurnReadOnly));
+        _space = new SpaceAccount(_store, scheme, _segments, _assembler, _commit);
+    }
 
     /// <summary>
     /// Called before a change enters the gate: may wait (too much is dirty), and refuses with ENOSPC when <paramref name="needsSpace"/> and only the
     /// reserve is left. Removing never needs space.
     /// </summary>
-    private Errno AdmitChange(bool needsSpace) => Errno.None;
+    private Errno AdmitChange(bool needsSpace)
+    {
+        if (_isReadOnly)
+            return Errno.EROFS;
+        return needsSpace && !_space.HasRoomFor(SegmentPool.SmallestBlock) ? Errno.ENOSPC : Errno.None;
+    }
+
+    private Errno AdmitWrite(int lengthBytes)
+    {
+        if (_isReadOnly)
+            return Errno.EROFS;
+        return _space.HasRoomFor(lengthBytes) ? Errno.None : Errno.ENOSPC;
+    }
+
+    /// <summary>Assigns the oldest dirty data until memory is within its bound. Inside the gate, no inode lock held.</summary>
+    private void RelieveMemory()
+    {
+        while (_segments.UsedBytes > _limits.DirtyDataBytes && _contents.TakeDirty() is { } inode)
+        {
+            lock (inode.Lock)
+            {
+                _contents.Assign(inode);
+                if (!inode.IsRemoved)
+                    _inodes.MarkDirty(inode);
+            }
+        }
+    }
 
     /// <summary>
     /// Sets the size of a regular file (truncate or extend) and its mtime and ctime. Inside the gate, inode lock held. Does nothing when it fails.
     /// </summary>
-    private Errno SetSize(Inode inode, long sizeBytes, FileTime now) => Errno.EOPNOTSUPP;
+    private Errno SetSize(Inode inode, long sizeBytes, FileTime now)
+    {
+        if (sizeBytes < 0)
+            return Errno.EINVAL;
+        if (sizeBytes < inode.Attributes.SizeBytes)
+            _contents.Punch(inode, sizeBytes, long.MaxValue);
+        inode.Attributes.SizeBytes = sizeBytes;
+        (inode.Attributes.ModifyTime, inode.Attributes.ChangeTime) = (now, now);
+        return Errno.None;
+    }
 
     /// <summary>
     /// Drops data of an inode that is being freed: what is in memory and its file map. Inside the gate, inode lock held. False when there is more to
     /// drop than fits one transaction: the inode stays on the orphan list and the call is repeated in a later one.
     /// </summary>
-    private bool FreeData(Inode inode) => true;
+    private bool FreeData(Inode inode) => _contents.Free(inode, FreePerTransaction);
+
+    private Errno CopyLocked(Inode from, long sourceOffset, Inode to, long destinationOffset, long lengthBytes, out long copied)
+    {
+        copied = 0;
+        if (from.IsRemoved || to.IsRemoved)
+            return Errno.ENOENT;
+        if (!from.Attributes.IsRegular || !to.Attributes.IsRegular)
+            return Errno.EINVAL;
+        long length = Math.Min(lengthBytes, from.Attributes.SizeBytes - sourceOffset);
+        if (length <= 0)
+            return Errno.None;
+        bool overlaps = from == to && sourceOffset < destinationOffset + length && destinationOffset < sourceOffset + length;
+        if (overlaps)
+            return Errno.EINVAL;
+        _contents.Share(from, sourceOffset, to, destinationOffset, length, NoteShared);
+        FileTime now = Now();
+        (to.Attributes.ModifyTime, to.Attributes.ChangeTime) = (now, now);
+        to.Attributes.SizeBytes = Math.Max(to.Attributes.SizeBytes, destinationOffset + length);
+        KillPrivileges(to);
+        _inodes.MarkDirty(from);
+        _inodes.MarkDirty(to);
+        copied = length;
+        return Errno.None;
+    }
+
+    /// <summary>Compaction finds owners through the origin directory of an extent; a shared slice has one more, noted here.</summary>
+    private void NoteShared(Slice slice, InodeNumber owner)
+    {
+        Span<byte> key = stackalloc byte[SharedFormat.KeyBytes];
+        Span<byte> value = stackalloc byte[SharedFormat.ValueBytes];
+        SharedFormat.Write(key, value, owner, slice);
+        _tree.Put(key, value);
+    }
 }

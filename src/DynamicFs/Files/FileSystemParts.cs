@@ -11,6 +11,17 @@ internal sealed record FileSystemParts(MetadataStore Metadata, ExtentStore Exten
     public FileSystemLimits Limits { get; init; } = new();
 }
 
-/// <summary>Bounds of memory.</summary>
+/// <summary>Bounds of memory. With the defaults below the daemon stays under 600 MiB; docs/architecture.md adds them up.</summary>
 /// <param name="CachedInodes">Clean idle inodes kept in memory, about 250 bytes each.</param>
-internal sealed record FileSystemLimits(int CachedInodes = 65_536);
+/// <param name="DirtyDataBytes">Memory for bytes that were written but are not in an extent yet.</param>
+/// <param name="ExtentBuffers">Extents that may be filled or in flight, 8 MiB each; writers wait for one.</param>
+/// <param name="ExtentWriters">Threads that encode and write extents.</param>
+/// <param name="DirtyPageBytes">Changed metadata pages in memory at which a commit starts early.</param>
+/// <param name="DirtyInodes">Changed inodes at which a commit starts early.</param>
+internal sealed record FileSystemLimits(
+    int CachedInodes = 65_536,
+    long DirtyDataBytes = 64 << 20,
+    int ExtentBuffers = 10,
+    int ExtentWriters = 3,
+    long DirtyPageBytes = 48 << 20,
+    int DirtyInodes = 50_000);

@@ -46,6 +46,12 @@ internal sealed class Inode(InodeNumber number)
     /// <summary>Data that is not in an extent yet, and cached pieces of the file map; null when there is none. An inode with data is not evicted.</summary>
     public FileData? Data;
 
+    /// <summary>Where a sequential reader would go on.</summary>
+    public long NextReadOffset;
+
+    /// <summary>The extent that was last fetched ahead of a sequential reader.</summary>
+    public ExtentId Prefetched;
+
     public bool IsOrphan => Attributes.LinkCount == 0;
 }
 

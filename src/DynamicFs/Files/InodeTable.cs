@@ -59,6 +59,14 @@ internal sealed class InodeTable
     /// <summary>Time to call <see cref="Trim"/>.</summary>
     public bool IsOverfull => CachedCount > _capacity + (_capacity >> 3);
 
+    /// <summary>After the journal was replayed: numbers below <paramref name="nextInode"/> may be used.</summary>
+    public void Recover(ulong nextInode, long inodeCountChange)
+    {
+        Invariant.Check(nextInode >= NextInode, "inode numbers never go back");
+        Interlocked.Exchange(ref _nextInode, (long)nextInode);
+        Interlocked.Add(ref _inodeCount, inodeCountChange);
+    }
+
     public InodeNumber AllocateNumber() => new((ulong)Interlocked.Increment(ref _nextInode) - 1);
 
     /// <summary>

@@ -1,0 +1,441 @@
+using DynamicFs.Extents;
+using DynamicFs.Metadata;
+using DynamicFs.Primitives;
+using Microsoft.Extensions.Logging;
+
+namespace DynamicFs.Files;
+
+/// <summary>
+/// Makes what was acknowledged durable: full commits (a few seconds after the first change, when much is dirty, or on request) and journal rounds (fsync).
+/// One of them runs at a time; who waits for durability shares the round that starts after its request. Operations go on meanwhile, except for the
+/// short moment in which a transaction is closed.
+/// </summary>
+/// <remarks>
+/// Keeps true:
+/// <list type="number">
+/// <item>A root, and a journal batch, names only extents whose fragments and names are durable (I3).</item>
+/// <item>A round covers every change that was finished when its moment under the exclusive gate came, and nothing later (I12).</item>
+/// <item>Fragments are deleted only when the newest durable root says that no kept root needs them (I4).</item>
+/// <item>After a failure nothing is committed any more: the filesystem turns read-only, the last durable state stays.</item>
+/// </list>
+/// </remarks>
+internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
+{
+    /// <summary>Nothing is older than this when the machine dies, fsync or not.</summary>
+    public static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(5);
+
+    public const int KeptRoots = 16;
+    public const int KeptRootsUnderPressure = 2;
+
+    private const int MaxBatchBytes = 1 << 20;
+    private const int DeletesPerCommit = 4096;
+    private static readonly TimeSpan _tick = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _round = new();
+    private readonly Lock _deleteLock = new();
+    private readonly HashSet<(ExtentId Extent, Generation Death)> _deleted = [];
+    private readonly JournalPayload _payload = new();
+    private readonly ManualResetEventSlim _wake = new();
+    private readonly ManualResetEventSlim _stop = new();
+    private Thread? _thread;
+    private long _requests;
+    private long _covered;
+    private long _parkedBytes;
+    private TimeSpan? _dirtyAge;
+    private volatile PoolException? _failure;
+
+    /// <summary>Why nothing is committed any more; null while all is well.</summary>
+    public PoolException? Failure => _failure;
+
+    /// <summary>Bytes of dead extents that commits under pressure would free.</summary>
+    public long ParkedBytes => Interlocked.Read(ref _parkedBytes);
+
+    /// <summary>Rounds since the start, for metrics and tests.</summary>
+    public long CommitCount { get; private set; }
+    public long JournalBatchCount { get; private set; }
+
+    public void Start()
+    {
+        foreach ((ExtentId extent, _) in parts.Catalog.Parked(new Generation(ulong.MaxValue), int.MaxValue))
+            _parkedBytes += parts.Catalog.Find(extent)?.LengthBytes ?? 0;
+        _thread = new Thread(Run) { Name = "commit", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>fsync: everything finished before this call is durable on return.</summary>
+    public void Sync()
+    {
+        long ticket = Interlocked.Increment(ref _requests);
+        lock (_round)
+        {
+            ThrowIfFailed();
+            if (_covered < ticket)
+                Guarded(JournalRound);
+        }
+    }
+
+    /// <summary>sync: as <see cref="Sync"/>, by a full commit.</summary>
+    public void Commit(int keptRoots = KeptRoots, bool force = false)
+    {
+        lock (_round)
+        {
+            ThrowIfFailed();
+            Guarded(() => CommitRound(keptRoots, force));
+        }
+
+        DeleteParked();
+    }
+
+    /// <summary>Space is short: gives up the roots that are kept for rewinding, so that what was deleted becomes free.</summary>
+    public void Reclaim()
+    {
+        Commit(KeptRootsUnderPressure, force: true);
+        Commit(KeptRootsUnderPressure, force: true);
+        LogReclaimed(parts.Log, parts.Metadata.Root.Generation);
+    }
+
+    /// <summary>Asks the commit thread to look now instead of at its next tick: much is dirty.</summary>
+    public void Hurry() => _wake.Set();
+
+    /// <summary>One look of the background thread: commits when changes are old enough or much is dirty. <paramref name="elapsed"/> since the last look.</summary>
+    public void Step(TimeSpan elapsed)
+    {
+        if (_failure is not null)
+            return;
+        if (!HasChanges)
+        {
+            _dirtyAge = null;
+            return;
+        }
+
+        _dirtyAge = _dirtyAge is { } age ? age + elapsed : TimeSpan.Zero;
+        bool isOld = _dirtyAge + _tick + _tick > MaxAge;
+        bool isMuch = parts.Metadata.DirtyBytes > parts.Limits.DirtyPageBytes || parts.Inodes.DirtyCount > parts.Limits.DirtyInodes;
+        if (!isOld && !isMuch)
+            return;
+        _dirtyAge = null;
+        try
+        {
+            Commit();
+        }
+        catch (PoolException)
+        {
+            // Logged and kept in Failure by the round; whoever writes or syncs next is told.
+        }
+    }
+
+    public void Dispose()
+    {
+        _stop.Set();
+        _wake.Set();
+        _thread?.Join();
+        _wake.Dispose();
+        _stop.Dispose();
+    }
+
+    private bool HasChanges => parts.Inodes.DirtyCount > 0 || parts.Contents.DirtyCount > 0 || parts.Assembler.HasExtents || parts.Accounts.Count > 0
+        || parts.Journal.BatchCount > 0 || parts.Metadata.Namespace.Changes.SizeBytes > 0 || parts.Metadata.Namespace.Changes.HasOverflowed;
+
+    private void Run()
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        while (!_stop.IsSet)
+        {
+            _wake.Wait(_tick);
+            _wake.Reset();
+            TimeSpan elapsed = clock.Elapsed;
+            clock.Restart();
+            Step(elapsed);
+        }
+    }
+
+    private void ThrowIfFailed()
+    {
+        if (_failure is { } failure)
+            throw new PoolException(failure.Id, failure.Message, failure);
+    }
+
+    private void Guarded(Action round)
+    {
+        try
+        {
+            round();
+        }
+        catch (Exception e)
+        {
+            // Whatever stopped the round, the state in memory may be ahead of what can be committed: never try again on top of it.
+            PoolException failure = e as PoolException ?? new PoolException(e is CorruptionException ? ErrorId.Corrupt : ErrorId.Io, e.Message, e);
+            _failure = failure;
+            parts.TurnReadOnly();
+            LogFailed(parts.Log, failure.Id.Name, parts.Metadata.Root.Generation, e);
+            throw failure;
+        }
+    }
+
+    private void JournalRound()
+    {
+        WriteAhead();
+        bool isFull;
+        long covered;
+        ExtentBuilder[] builders = [];
+        using (parts.Gate.EnterExclusive())
+        {
+            parts.Inodes.WriteDirty();
+            covered = Volatile.Read(ref _requests);
+            TreeChanges changes = parts.Metadata.Namespace.Changes;
+            long freshBytes = FreshBytes();
+            isFull = changes.HasOverflowed || parts.Journal.HasOverflowed || parts.Accounts.Count > 4096
+                || freshBytes + changes.SizeBytes > MaxBatchBytes || !parts.Metadata.JournalHasRoom((int)(freshBytes + changes.SizeBytes) * 2 + MaxBatchBytes);
+            bool isNothing = freshBytes == 0 && changes.SizeBytes == 0 && !changes.HasOverflowed && !parts.Assembler.HasExtents;
+            if (isNothing)
+            {
+                _covered = covered;
+                return;
+            }
+
+            if (!isFull)
+            {
+                parts.Assembler.Flush();
+                builders = parts.Assembler.OfTransaction();
+                CollectBatch(changes);
+            }
+        }
+
+        if (!isFull)
+        {
+            FinishExtents(builders);
+            CollectExtents();
+            isFull = !parts.Metadata.AppendJournal(_payload.Bytes);
+        }
+
+        if (isFull)
+        {
+            CommitRound(KeptRoots, force: true);
+            return;
+        }
+
+        JournalBatchCount++;
+        _covered = covered;
+    }
+
+    private void CommitRound(int keptRoots, bool force)
+    {
+        // Most of the work is done in the shared gate, so that the exclusive moment finds little left.
+        using (parts.Gate.EnterShared())
+            AssignDirty();
+        WriteAhead();
+        long covered;
+        FrozenTransaction frozen;
+        List<ExtentBuilder> builders;
+        Dictionary<ExtentId, long> accounts;
+        using (parts.Gate.EnterExclusive())
+        {
+            AssignDirty();
+            parts.Inodes.WriteDirty();
+            covered = Volatile.Read(ref _requests);
+            if (!force && !HasChanges)
+            {
+                _covered = covered;
+                return;
+            }
+
+            frozen = parts.Metadata.Freeze(Counters());
+            builders = parts.Assembler.CloseTransaction(parts.Metadata.CurrentTransaction);
+            accounts = parts.Accounts.Take();
+            parts.Metadata.Namespace.Changes.Reset();
+            parts.Journal.Reset();
+            if (parts.Inodes.IsOverfull)
+                parts.Inodes.Trim();
+        }
+
+        FinishExtents(builders);
+        HashSet<ExtentId> published = UpdateCatalog(frozen.Generation, accounts, builders);
+        parts.Metadata.Commit(frozen, keptRoots);
+        parts.Assembler.Published(published);
+        CommitCount++;
+        _covered = covered;
+    }
+
+    private void WriteAhead()
+    {
+        using (parts.Gate.EnterShared())
+            parts.Inodes.WriteDirtyAhead();
+    }
+
+    private void AssignDirty()
+    {
+        for (int count = parts.Contents.DirtyCount; count > 0; count--)
+        {
+            Inode? inode = parts.Contents.TakeDirty();
+            if (inode is null)
+                return;
+            lock (inode.Lock)
+            {
+                parts.Contents.Assign(inode);
+                if (!inode.IsRemoved)
+                    parts.Inodes.MarkDirty(inode);
+            }
+        }
+    }
+
+    private RootCounters Counters()
+    {
+        RootCounters last = parts.Metadata.Root.Counters;
+        return last with { NextInode = parts.Inodes.NextInode, NextExtent = parts.Assembler.NextExtent, InodeCount = parts.Inodes.InodeCount };
+    }
+
+    private long FreshBytes()
+    {
+        long bytes = 0;
+        foreach (Inode inode in parts.Contents.DirtyInodes())
+        {
+            if (inode.Data is not { } data)
+                continue;
+            foreach (Segment segment in data.Dirty.Segments)
+                bytes += segment.FreshTo - segment.FreshFrom;
+        }
+
+        return bytes;
+    }
+
+    private void CollectBatch(TreeChanges changes)
+    {
+        _payload.Begin(parts.Inodes.NextInode, parts.Assembler.NextExtent);
+        foreach ((ExtentId extent, long change) in parts.Accounts.Snapshot())
+            _payload.AddAccount(extent, change);
+        foreach ((byte[] key, byte[]? value) in changes.Take())
+        {
+            if (value is null)
+                _payload.AddDelete(key);
+            else
+                _payload.AddPut(key, value);
+        }
+
+        parts.Journal.Take(_payload.AddDrop);
+        foreach (Inode inode in parts.Contents.DirtyInodes())
+        {
+            if (inode.Data is not { } data)
+                continue;
+            foreach (Segment segment in data.Dirty.Segments)
+            {
+                if (!segment.IsFresh)
+                    continue;
+                _payload.AddData(inode.Number, segment.FreshOffset, segment.FreshBytes);
+                (segment.FreshFrom, segment.FreshTo) = (0, 0);
+            }
+        }
+    }
+
+    private void CollectExtents()
+    {
+        Span<byte> value = stackalloc byte[Tree.MaxValueBytes];
+        foreach (ExtentRecord record in parts.Assembler.Unpublished)
+        {
+            if (!parts.Journal.JournaledExtents.Add(record.Id))
+                continue;
+            int length = ExtentRecordFormat.Write(value, record);
+            _payload.AddExtent(value[..length]);
+        }
+    }
+
+    /// <summary>Waits for the fragments of the extents and makes their names durable; what lost too many fragments is written once more.</summary>
+    private void FinishExtents(IReadOnlyCollection<ExtentBuilder> builders)
+    {
+        if (builders.Count == 0)
+            return;
+        ExtentAssembler.WaitWritten(builders);
+        IReadOnlyList<ExtentId> weak = parts.Store.SyncDirectories();
+        foreach (ExtentId extent in weak)
+            WriteAgain(extent);
+        if (weak.Count > 0 && parts.Store.SyncDirectories().Count > 0)
+            throw new PoolException(ErrorId.MinWrite, "the directories of new fragments could not be synced on enough disks");
+    }
+
+    private void WriteAgain(ExtentId extent)
+    {
+        if (!parts.Assembler.TryGetRecord(extent, out ExtentRecord? record))
+            throw new InvariantException($"extent {extent} lost fragments but is none of this transaction");
+        using var buffer = new NativeBuffer(ExtentStore.MaxExtentBytes);
+        parts.Store.Read(record!, 0, buffer.Span[..record!.LengthBytes]);
+        parts.Assembler.Replace(parts.Store.Write(extent, record.Birth, record.Scheme, buffer, record.LengthBytes, record.DirectoryOffset));
+    }
+
+    /// <summary>Brings the pool tree up to date with a closed transaction. Returns the extents that it knows now.</summary>
+    private HashSet<ExtentId> UpdateCatalog(Generation generation, Dictionary<ExtentId, long> accounts, List<ExtentBuilder> builders)
+    {
+        lock (_deleteLock)
+        {
+            foreach ((ExtentId extent, Generation death) in _deleted)
+                parts.Catalog.Remove(extent, death);
+            _deleted.Clear();
+        }
+
+        var published = new HashSet<ExtentId>();
+        foreach (ExtentBuilder builder in builders)
+            published.Add(builder.Id);
+        foreach (ExtentRecord journaled in parts.Assembler.Unpublished)
+        {
+            if (journaled.Birth <= generation)
+                published.Add(journaled.Id);
+        }
+
+        foreach (ExtentId extent in published)
+        {
+            if (!parts.Assembler.TryGetRecord(extent, out ExtentRecord? record))
+                throw new InvariantException($"extent {extent} of this transaction has no record");
+            parts.Catalog.Put(record!);
+            accounts.TryAdd(extent, 0);
+        }
+
+        foreach ((ExtentId extent, long change) in accounts)
+        {
+            ExtentRecord record = parts.Catalog.Find(extent) ?? throw new InvariantException($"extent {extent} changed but is not in the pool");
+            if (parts.Catalog.AddLive(extent, change, generation, isNew: published.Contains(extent)) == 0)
+                Interlocked.Add(ref _parkedBytes, record.LengthBytes);
+        }
+
+        return published;
+    }
+
+    /// <summary>Deletes fragments that no kept root needs any more. The entries go with the next commit; until then deleting them again does no harm.</summary>
+    private void DeleteParked()
+    {
+        foreach ((ExtentId extent, Generation death) in parts.Catalog.Parked(parts.Metadata.Root.OldestKept, DeletesPerCommit))
+        {
+            lock (_deleteLock)
+            {
+                if (_deleted.Contains((extent, death)))
+                    continue;
+            }
+
+            if (parts.Catalog.Find(extent) is not { } record)
+                continue;
+            Invariant.Check(parts.Catalog.LiveBytes(extent) == 0, "only a dead extent is deleted");
+            parts.Store.Delete(record);
+            Interlocked.Add(ref _parkedBytes, -record.LengthBytes);
+            lock (_deleteLock)
+                _deleted.Add((extent, death));
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "E {Id}: the commit after generation {Generation} failed; the pool is READ_ONLY now, everything up to that generation is safe. Find the disk in the lines above, then unmount, mend and mount again")]
+    private static partial void LogFailed(ILogger log, string id, Generation generation, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "space is short: roots older than generation {Generation} were given up to free what was deleted")]
+    private static partial void LogReclaimed(ILogger log, Generation generation);
+}
+
+/// <summary>What a <see cref="CommitCoordinator"/> works with.</summary>
+internal sealed record CommitParts(
+    TransactionGate Gate,
+    InodeTable Inodes,
+    FileContents Contents,
+    ExtentAssembler Assembler,
+    ExtentAccounts Accounts,
+    ExtentCatalog Catalog,
+    ExtentStore Store,
+    MetadataStore Metadata,
+    JournalLog Journal,
+    FileSystemLimits Limits,
+    ILogger Log,
+    Action TurnReadOnly);
