@@ -14,6 +14,8 @@ internal static unsafe class CodingLoop<TLane, TVector>
     // Inputs of one strip stay in the second-level cache while further groups of outputs read them again.
     private const int StripBytes = 8192;
 
+    private const int MostRows = 4;
+
     /// <summary><paramref name="lengthBytes"/> is at least one vector.</summary>
     public static void Run(byte* entries, int columns, int rows, byte** inputs, byte** outputs, int lengthBytes)
     {
@@ -21,7 +23,7 @@ internal static unsafe class CodingLoop<TLane, TVector>
         for (int start = 0; start < lengthBytes; start += StripBytes)
         {
             int end = Math.Min(lengthBytes, start + StripBytes);
-            for (int row = 0; row < rows;)
+            for (int row = 0; row < rows; row += MostRows)
             {
                 byte* group = entries + (row * rowBytes);
                 byte** to = outputs + row;
@@ -29,19 +31,15 @@ internal static unsafe class CodingLoop<TLane, TVector>
                 {
                     case 1:
                         OneRow(group, columns, inputs, to, start, end);
-                        row += 1;
                         break;
                     case 2:
                         TwoRows(group, columns, inputs, to, start, end);
-                        row += 2;
                         break;
                     case 3:
                         ThreeRows(group, columns, inputs, to, start, end);
-                        row += 3;
                         break;
                     default:
                         FourRows(group, columns, inputs, to, start, end);
-                        row += 4;
                         break;
                 }
             }
