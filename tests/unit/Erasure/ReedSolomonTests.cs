@@ -1,5 +1,6 @@
 using System.Numerics;
 using DynamicFs.Erasure;
+using DynamicFs.Primitives;
 using Xunit;
 
 namespace DynamicFs.UnitTests.Erasure;
@@ -142,6 +143,20 @@ public sealed unsafe class ReedSolomonTests
             uint erased = MaskOf([i % 11, (i + 3) % 11, (i + 7) % 11]);
             Recover(code, whole, Full(11) & ~erased, erased, 200);
         });
+    }
+
+    [Fact]
+    public void Every_policy_that_can_be_named_has_its_code()
+    {
+        Assert.Equal(RedundancyScheme.MaxWidth, ReedSolomon.MaxWidth);
+        for (int k = 2; k < ReedSolomon.MaxWidth; k++)
+        {
+            for (int m = 1; k + m <= ReedSolomon.MaxWidth; m++)
+            {
+                Assert.True(RedundancyScheme.ReedSolomon(k, m).IsValid);
+                Assert.Equal((k, m), (ReedSolomon.Get(k, m).DataCount, ReedSolomon.Get(k, m).ParityCount));
+            }
+        }
     }
 
     [Theory]

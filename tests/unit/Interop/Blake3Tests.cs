@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using DynamicFs.Interop;
@@ -91,14 +90,11 @@ public sealed unsafe class Blake3Tests
     }
 
     [Fact]
-    public void Checksum_is_the_32_bytes_of_the_hash()
+    public void A_checksum_holds_the_bytes_of_the_hash_in_order()
     {
-        Assert.Equal(Checksum.Size, Unsafe.SizeOf<Checksum>());
-        Checksum checksum = Blake3.Hash(ReadOnlySpan<byte>.Empty);
         var bytes = new byte[Checksum.Size];
-        checksum.Write(bytes);
+        Blake3.Hash(ReadOnlySpan<byte>.Empty).Write(bytes);
         Assert.Equal("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262", Convert.ToHexStringLower(bytes));
-        Assert.Equal(checksum, Checksum.Read(bytes));
     }
 
     private static byte[] VectorInput(int lengthBytes)
