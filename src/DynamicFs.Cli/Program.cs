@@ -1,6 +1,12 @@
+using DynamicFs.Admin;
+
 namespace DynamicFs.Cli;
 
 internal static class Program
 {
-    private static int Main(string[] args) => args.Length == 0 ? 2 : 1;
+    private static int Main(string[] args)
+    {
+        var surroundings = new Surroundings(Console.Out, Console.Error, StateDirectory.OfThisProcess(), Environment.GetEnvironmentVariable);
+        return CommandLine.Run(args, surroundings);
+    }
 }

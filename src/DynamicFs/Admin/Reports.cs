@@ -20,6 +20,9 @@ public sealed record PoolStatus
     public required string Name { get; init; }
     public required Guid Id { get; init; }
     public required string State { get; init; }
+
+    /// <summary>What <c>dynfs status</c> of this pool alone exits with.</summary>
+    public required int ExitCode { get; init; }
     public required string Summary { get; init; }
     public required string Impact { get; init; }
     public required string Action { get; init; }

@@ -39,9 +39,8 @@ public sealed record Verdict(PoolState State, string Summary, string Impact, str
         _ => ExitCode.Failed,
     };
 
-    /// <summary>Exit code of a state name as it stands in a report.</summary>
-    public static ExitCode ExitCodeOf(string stateName)
-        => Enum.GetValues<PoolState>().Where(s => NameOf(s) == stateName).Select(ExitCodeOf).DefaultIfEmpty(ExitCode.Failed).First();
+    /// <summary>The state of a name as it stands in a report.</summary>
+    public static PoolState StateOf(string name) => Enum.GetValues<PoolState>().Where(s => NameOf(s) == name).DefaultIfEmpty(PoolState.Unavailable).First();
 
     /// <summary>Judges a pool that could be opened.</summary>
     public static Verdict Judge(VerdictInput input)

@@ -33,6 +33,10 @@ public sealed record ErrorId(string Name, ExitCode ExitCode, Errno Errno, string
     public static readonly ErrorId DiskInUse = new("E_DISK_IN_USE", ExitCode.Refused, Errno.EBUSY, "the disk belongs to a pool already");
     public static readonly ErrorId SameDevice = new("E_SAME_DEVICE", ExitCode.Refused, Errno.EINVAL, "two disks are on one device; --allow-same-device overrides");
     public static readonly ErrorId DiskReadOnly = new("E_DISK_READ_ONLY", ExitCode.IoError, Errno.EROFS, "the disk's filesystem is read-only");
+    public static readonly ErrorId DiskDuplicate = new("E_DISK_DUPLICATE", ExitCode.Refused, Errno.EBUSY, "two paths hold the same disk: one is a copy");
+    public static readonly ErrorId DiskForeign = new("E_DISK_FOREIGN", ExitCode.NotFound, Errno.ENOENT, "the path holds no disk, or a disk of another pool");
+    public static readonly ErrorId Access = new("E_ACCESS", ExitCode.Failed, Errno.EACCES, "no permission");
+    public static readonly ErrorId NameAmbiguous = new("E_NAME_AMBIGUOUS", ExitCode.Refused, Errno.EINVAL, "more than one registered pool has that name; name one by a disk's path");
     public static readonly ErrorId NameTaken = new("E_NAME_TAKEN", ExitCode.Refused, Errno.EEXIST, "a pool of that name is registered already");
     public static readonly ErrorId MountPoint = new("E_MOUNT_POINT", ExitCode.NotFound, Errno.ENOENT, "the mount point is missing or no directory");
     public static readonly ErrorId MountPointNotEmpty = new("E_MOUNT_POINT_NOT_EMPTY", ExitCode.Refused, Errno.ENOTEMPTY, "the mount point is not empty");
@@ -56,7 +60,8 @@ public sealed record ErrorId(string Name, ExitCode ExitCode, Errno Errno, string
     public static IReadOnlyList<ErrorId> All { get; } =
     [
         Internal, Usage, PolicyInvalid, PolicyTooWide, NotFound, DiskPathInvalid, DiskSymlink, DiskNotEmpty, DiskInUse, SameDevice, DiskReadOnly,
-        NameTaken, MountPoint, MountPointNotEmpty, MountPointBusy, NotMounted, Mount, Locking, MissingDisks, RollBack, Corrupt, NoRoot, DataLost,
+        DiskDuplicate, DiskForeign, Access, NameAmbiguous, NameTaken,
+        MountPoint, MountPointNotEmpty, MountPointBusy, NotMounted, Mount, Locking, MissingDisks, RollBack, Corrupt, NoRoot, DataLost,
         Io, MinWrite, RootQuorum, ReadOnly, NoSpace, Format,
     ];
 }

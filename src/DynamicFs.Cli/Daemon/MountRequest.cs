@@ -1,0 +1,12 @@
+namespace DynamicFs.Cli.Daemon;
+
+/// <summary>A mount as asked for: the pool (a name, or the absolute path of a member disk), where, and how.</summary>
+internal sealed record MountRequest(string Source, string MountPoint, MountOptions Options, bool JsonLog)
+{
+    /// <summary>The same request for a daemon started anew.</summary>
+    public IReadOnlyList<string> ToArguments()
+        => ["mount", "--foreground", JsonLog ? "--log-format=json" : "--log-format=text", "-o", Options.ToList(), "--", Source, MountPoint];
+
+    /// <summary>A file name for the log: the pool's name, or the disk's path with its slashes replaced.</summary>
+    public string LogName => Source.Trim('/').Replace('/', '-');
+}

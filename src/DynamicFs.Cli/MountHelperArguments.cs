@@ -1,0 +1,33 @@
+namespace DynamicFs.Cli;
+
+/// <summary>
+/// The convention of mount(8): <c>dynfs SOURCE DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS] [-t TYPE]</c> without a verb means mount. Reached through
+/// mount.fuse.dynfs, mount.dynfs (links to dynfs) or mount.fuse.
+/// </summary>
+internal static class MountHelperArguments
+{
+    private static readonly string[] Verbs = ["create", "mount", "umount", "status", "disk", "sync", "fsck", "roots", "explain"];
+
+    public static string[] Translate(string[] args)
+    {
+        if (args.Length < 2 || args[0].StartsWith('-') || args[0].StartsWith('[') || Verbs.Contains(args[0]) || args[1].StartsWith('-'))
+            return args;
+
+        var translated = new List<string> { "mount", args[0], args[1] };
+        for (int i = 2; i < args.Length; i++)
+        {
+            if (args[i] is "-t" or "-N" && i + 1 < args.Length)
+                i++;
+            else if (IsShortFlags(args[i]))
+                translated.AddRange(args[i].Contains('f') ? ["--fake"] : []);
+            else
+                translated.Add(args[i]);
+        }
+
+        return [.. translated];
+    }
+
+    /// <summary>-s (sloppy), -n (no mtab) and -v (verbose), which mean nothing here, and -f (fake: do nothing), in any grouping.</summary>
+    private static bool IsShortFlags(string argument)
+        => argument.Length > 1 && argument[0] == '-' && argument[1] != '-' && argument[1..].All(c => "sfnv".Contains(c));
+}
