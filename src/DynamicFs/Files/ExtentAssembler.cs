@@ -114,7 +114,7 @@ internal sealed class ExtentAssembler : IDisposable
     public void EndLarge(ExtentBuilder builder)
     {
         builder.Seal();
-        _sealed.Add(builder);
+        Submit(builder);
     }
 
     /// <summary>Seals the open extent, if any, so that everything appended so far gets written.</summary>
@@ -220,30 +220,42 @@ internal sealed class ExtentAssembler : IDisposable
         ExtentBuilder builder = _open;
         _open = null;
         builder.Seal();
-        _sealed.Add(builder);
+        Submit(builder);
+    }
+
+    /// <summary>Without writer threads (simulation: one deterministic order) the extent is written here and now.</summary>
+    private void Submit(ExtentBuilder builder)
+    {
+        if (_writers.Length == 0)
+            Write(builder);
+        else
+            _sealed.Add(builder);
     }
 
     private void WriteSealed()
     {
         foreach (ExtentBuilder builder in _sealed.GetConsumingEnumerable())
-        {
-            try
-            {
-                RedundancyScheme scheme = builder.LengthBytes < SmallExtentBytes ? _scheme.AsReplica : _scheme;
-                ExtentRecord record = _store.Write(builder.Id, builder.Birth, scheme, builder.Buffer, builder.LengthBytes, builder.SliceBytes);
-                builder.Record = record;
-                _unpublished[record.Id] = record;
-                _building.TryRemove(record.Id, out _);
-                _buffers.Return(builder.Retire());
-            }
-            catch (Exception e)
-            {
-                // The bytes stay readable from memory; the commit that needs them fails and says why.
-                builder.Failure = e;
-                _failure = e;
-            }
+            Write(builder);
+    }
 
-            builder.Written.Set();
+    private void Write(ExtentBuilder builder)
+    {
+        try
+        {
+            RedundancyScheme scheme = builder.LengthBytes < SmallExtentBytes ? _scheme.AsReplica : _scheme;
+            ExtentRecord record = _store.Write(builder.Id, builder.Birth, scheme, builder.Buffer, builder.LengthBytes, builder.SliceBytes);
+            builder.Record = record;
+            _unpublished[record.Id] = record;
+            _building.TryRemove(record.Id, out _);
+            _buffers.Return(builder.Retire());
         }
+        catch (Exception e)
+        {
+            // The bytes stay readable from memory; the commit that needs them fails and says why.
+            builder.Failure = e;
+            _failure = e;
+        }
+
+        builder.Written.Set();
     }
 }

@@ -64,7 +64,8 @@ public sealed partial class FileSystem
         FreeOrphans();
         if (batches.Count > 0)
             _commit.Commit(force: true);
-        _commit.Start();
+        if (_limits.ExtentWriters > 0)
+            _commit.Start();
     }
 
     /// <summary>Commits everything and stops the background threads. Throws when the last commit failed.</summary>

@@ -15,7 +15,7 @@ internal sealed record FileSystemParts(MetadataStore Metadata, ExtentStore Exten
 /// <param name="CachedInodes">Clean idle inodes kept in memory, about 250 bytes each.</param>
 /// <param name="DirtyDataBytes">Memory for bytes that were written but are not in an extent yet.</param>
 /// <param name="ExtentBuffers">Extents that may be filled or in flight, 8 MiB each; writers wait for one.</param>
-/// <param name="ExtentWriters">Threads that encode and write extents.</param>
+/// <param name="ExtentWriters">Threads that encode and write extents; 0 does everything on the calling thread and starts no background thread (simulation).</param>
 /// <param name="DirtyPageBytes">Changed metadata pages in memory at which a commit starts early.</param>
 /// <param name="DirtyInodes">Changed inodes at which a commit starts early.</param>
 internal sealed record FileSystemLimits(

@@ -1,0 +1,88 @@
+using DynamicFs.Disks;
+using DynamicFs.Extents;
+using DynamicFs.Files;
+using DynamicFs.Metadata;
+using DynamicFs.Primitives;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace DynamicFs.CrashTests;
+
+/// <summary>
+/// The whole engine without the kernel on top, on any disks, single-threaded: every disk call happens in a reproducible order. Null stands for a missing disk.
+/// </summary>
+public sealed class EnginePool : IDisposable
+{
+    private readonly MetadataStore _metadata;
+    private readonly ExtentStore _extents;
+    private readonly IReadOnlyList<MemberDisk> _members;
+
+    private EnginePool(PoolId pool, IReadOnlyList<MemberDisk> members, MetadataStore metadata, TimeProvider time, bool isReadOnly)
+    {
+        (_members, _metadata) = (members, metadata);
+        _extents = new ExtentStore(pool, members, new ExtentStoreOptions());
+        Files = new FileSystem(new FileSystemParts(metadata, _extents, time, NullLogger.Instance)
+        {
+            IsReadOnly = isReadOnly,
+            Limits = new FileSystemLimits(CachedInodes: 1024, ExtentBuffers: 4, ExtentWriters: 0),
+        });
+        Files.Start();
+    }
+
+    public FileSystem Files { get; }
+
+    public MetadataStore Metadata => _metadata;
+
+    public ExtentStore Extents => _extents;
+
+    /// <summary>Writes generation 1 to empty disks and opens the pool.</summary>
+    public static EnginePool Create(PoolId pool, IReadOnlyList<IDisk?> disks, RedundancyScheme scheme, TimeProvider? time = null)
+    {
+        IReadOnlyList<MemberDisk> members = Members(pool, disks);
+        foreach (IDisk? disk in disks)
+        {
+            foreach (string folder in (string[])["fragments", "tmp", "quarantine"])
+                disk!.MakeDirectory(folder);
+            disk!.SyncDirectory("");
+        }
+
+        var shape = new PoolShape([.. members.Select(m => m.Id)], scheme, [.. Enumerable.Range(0, Math.Min(disks.Count, scheme.Tolerance + 1))]);
+        MetadataOptions options = Options(time, isReadOnly: false);
+        using (MetadataStore.Create(pool, members, shape, options))
+        {
+        }
+
+        return new EnginePool(pool, members, MetadataStore.Open(pool, members, Generation.None, options), time ?? TimeProvider.System, isReadOnly: false);
+    }
+
+    /// <summary>Opens the pool as a mount does: newest root, journal, leftovers.</summary>
+    public static EnginePool Open(PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false)
+    {
+        IReadOnlyList<MemberDisk> members = Members(pool, disks);
+        MetadataStore metadata = MetadataStore.Open(pool, members, Generation.None, Options(time, isReadOnly));
+        return new EnginePool(pool, members, metadata, time ?? TimeProvider.System, isReadOnly);
+    }
+
+    /// <summary>Lets go of everything without a last commit, as a crash does.</summary>
+    public void Dispose()
+    {
+        _extents.Dispose();
+        _metadata.Dispose();
+        foreach (MemberDisk member in _members)
+            member.Queue.Dispose();
+    }
+
+    private static MetadataOptions Options(TimeProvider? time, bool isReadOnly) => new(CacheBytes: 8 << 20, Time: time, ReadOnly: isReadOnly);
+
+    private static List<MemberDisk> Members(PoolId pool, IReadOnlyList<IDisk?> disks)
+    {
+        var members = new List<MemberDisk>();
+        for (int i = 0; i < disks.Count; i++)
+        {
+            byte[] id = pool.Value.ToByteArray();
+            id[0] = (byte)i;
+            members.Add(new MemberDisk(i, new DiskId(new Guid(id)), $"d{i + 1}", disks[i], DiskState.Healthy, new DiskQueue($"d{i + 1}", threads: 0)));
+        }
+
+        return members;
+    }
+}
