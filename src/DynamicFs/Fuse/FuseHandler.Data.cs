@@ -1,0 +1,133 @@
+using DynamicFs.Files;
+using DynamicFs.Interop;
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Fuse;
+
+/// <summary>Requests on the content of files.</summary>
+internal sealed unsafe partial class FuseHandler
+{
+    private const uint AccessModeMask = 3;
+    private const uint WriteOnly = 1;
+    private const uint Truncate = 0x200;
+    private const uint KnownAllocateModes = (uint)(AllocateMode.KeepSize | AllocateMode.PunchHole | AllocateMode.ZeroRange);
+
+    /// <summary>Most that a 32-bit reply can tell, in whole pages.</summary>
+    private const ulong MaxShortCopyBytes = 0x7FFF_F000;
+
+    private Errno Open(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseOpenIn* request))
+            return Errno.EINVAL;
+        Errno errno = files.Open(
+            Node(header),
+            write: (request->Flags & AccessModeMask) != 0,
+            truncate: (request->Flags & Truncate) != 0,
+            killPrivileges: (request->OpenFlags & FuseAbi.OpenKillSuidgid) != 0);
+        if (errno == Errno.None)
+            buffer.Append<FuseOpenOut>().OpenFlags = OpenReply(request->Flags);
+        return Stale(errno);
+    }
+
+    /// <summary>
+    /// Cached pages stay valid over close and open, because every change comes through this mount; and there is nothing to flush at close.
+    /// </summary>
+    private FuseOpenReply OpenReply(uint flags)
+    {
+        var reply = FuseOpenReply.KeepCache | FuseOpenReply.NoFlush;
+        if (options.DirectWrites && (flags & AccessModeMask) == WriteOnly && Agreed.DirectWritesAreCoherent)
+            reply |= FuseOpenReply.DirectIo | FuseOpenReply.ParallelDirectWrites;
+        return reply;
+    }
+
+    private Errno Release(in FuseInHeader header)
+    {
+        files.Release(Node(header));
+        return Errno.None;
+    }
+
+    private Errno Read(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseReadIn* request) || request->Size > FuseBuffer.PayloadBytes || request->Offset > long.MaxValue)
+            return Errno.EINVAL;
+        int sizeBytes = (int)Math.Min(request->Size, long.MaxValue - request->Offset);
+        Errno errno = files.Read(Node(header), (long)request->Offset, new Span<byte>(buffer.Payload, sizeBytes), out int count);
+        if (errno != Errno.None)
+            return Stale(errno);
+        buffer.SetData(buffer.Payload, count);
+        return Errno.None;
+    }
+
+    private Errno Write(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseWriteIn* request) || !arguments.TryTakeData(request->Size, out ReadOnlySpan<byte> data))
+            return Errno.EINVAL;
+        if (request->Offset > long.MaxValue || request->Offset + request->Size > long.MaxValue)
+            return Errno.EFBIG;
+        bool killPrivileges = (request->WriteFlags & FuseAbi.WriteKillSuidgid) != 0;
+        Errno errno = files.Write(Node(header), (long)request->Offset, data, killPrivileges);
+        if (errno == Errno.None)
+            buffer.Append<FuseWriteOut>().Size = (uint)data.Length;
+        return Stale(errno);
+    }
+
+    private Errno Allocate(in FuseInHeader header, FuseArguments arguments)
+    {
+        if (!arguments.TryTake(out FuseFallocateIn* request))
+            return Errno.EINVAL;
+        if ((request->Mode & ~KnownAllocateModes) != 0)
+            return Errno.EOPNOTSUPP;
+        if (request->Offset > long.MaxValue || request->Length > long.MaxValue - request->Offset)
+            return Errno.EFBIG;
+        DropPrivileges(header, Node(header));
+        return Stale(files.Allocate(Node(header), (AllocateMode)request->Mode, (long)request->Offset, (long)request->Length));
+    }
+
+    private Errno Seek(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseLseekIn* request) || (SeekKind)request->Whence is not (SeekKind.Data or SeekKind.Hole))
+            return Errno.EINVAL;
+        if (request->Offset > long.MaxValue)
+            return Errno.ENXIO;
+        Errno errno = files.Seek(Node(header), (long)request->Offset, (SeekKind)request->Whence, out long result);
+        if (errno == Errno.None)
+            buffer.Append<FuseLseekOut>().Offset = (ulong)result;
+        return Stale(errno);
+    }
+
+    private Errno CopyRange(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseCopyFileRangeIn* request) || request->Flags != 0)
+            return Errno.EINVAL;
+        bool isShort = (FuseOpcode)header.Opcode == FuseOpcode.CopyFileRange;
+        ulong length = isShort ? Math.Min(request->Len, MaxShortCopyBytes) : request->Len;
+        if (request->OffIn > long.MaxValue || request->OffOut > long.MaxValue || length > long.MaxValue - Math.Max(request->OffIn, request->OffOut))
+            return Errno.EFBIG;
+        var destination = new InodeNumber(request->NodeidOut);
+        DropPrivileges(header, destination);
+        Errno errno = files.CopyRange(Node(header), (long)request->OffIn, destination, (long)request->OffOut, (long)length, out long copied);
+        if (errno != Errno.None)
+            return Stale(errno);
+        if (isShort)
+            buffer.Append<FuseWriteOut>().Size = (uint)copied;
+        else
+            buffer.Append<FuseCopyFileRangeOut>().BytesCopied = (ulong)copied;
+        return Errno.None;
+    }
+
+    /// <summary>
+    /// FALLOCATE and COPY_FILE_RANGE have no flag that asks for it, yet changing a file clears setuid, setgid and capabilities unless root does it.
+    /// </summary>
+    private void DropPrivileges(in FuseInHeader header, InodeNumber inode)
+    {
+        if (header.Uid == 0 || files.GetAttributes(inode, out Attributes attributes) != Errno.None || !attributes.IsRegular)
+            return;
+        bool isPrivileged = (attributes.Mode & SetUserId) != 0 || (attributes.Mode & SetGroupIdAndExecute) == SetGroupIdAndExecute
+            || files.GetXattr(inode, "security.capability"u8, default, out _) == Errno.None;
+        if (isPrivileged)
+            _ = files.SetAttributes(Caller(header), inode, new AttributeChange { Mask = AttributeMask.KillPrivileges }, out _);
+    }
+
+    private const uint SetUserId = 0x800;
+    private const uint SetGroupIdAndExecute = 0x408;
+}

@@ -1,0 +1,139 @@
+using DynamicFs.Files;
+using DynamicFs.Interop;
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Fuse;
+
+/// <summary>Requests that find, make, move and remove names.</summary>
+internal sealed unsafe partial class FuseHandler
+{
+    private const uint KnownRenameFlags = (uint)(RenameFlags.NoReplace | RenameFlags.Exchange);
+
+    private Errno Lookup(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        Errno errno = arguments.TakeName(out ReadOnlySpan<byte> name);
+        if (errno != Errno.None)
+            return errno;
+        errno = files.Lookup(Node(header), name, out Attributes attributes);
+        if (errno == Errno.ENOENT)
+        {
+            // Node 0: there is no such name, and that may be remembered.
+            buffer.Append<FuseEntryOut>().EntryValid = _validSeconds;
+            return Errno.None;
+        }
+
+        return AppendEntry(errno, buffer, attributes);
+    }
+
+    private Errno MakeNode(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseMknodIn* request))
+            return Errno.EINVAL;
+        Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+        if (errno != Errno.None)
+            return errno;
+        errno = files.MakeNode(Caller(header, Umask(request->Umask)), Node(header), name, request->Mode, request->Rdev, out Attributes attributes);
+        return AppendEntry(errno, buffer, attributes);
+    }
+
+    private Errno MakeDirectory(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseMkdirIn* request))
+            return Errno.EINVAL;
+        Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+        if (errno != Errno.None)
+            return errno;
+        errno = files.MakeDirectory(Caller(header, Umask(request->Umask)), Node(header), name, request->Mode, out Attributes attributes);
+        return AppendEntry(errno, buffer, attributes);
+    }
+
+    private Errno MakeSymbolicLink(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+        if (errno != Errno.None)
+            return errno;
+        errno = arguments.TakeText(out ReadOnlySpan<byte> target);
+        if (errno != Errno.None)
+            return errno;
+        if (target.IsEmpty || target.Length > MaxTargetBytes)
+            return target.IsEmpty ? Errno.EINVAL : Errno.ENAMETOOLONG;
+        errno = files.MakeSymbolicLink(Caller(header), Node(header), name, target, out Attributes attributes);
+        return AppendEntry(errno, buffer, attributes);
+    }
+
+    /// <summary>CREATE, and TMPFILE, whose name means nothing.</summary>
+    private Errno Create(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseCreateIn* request))
+            return Errno.EINVAL;
+        Caller caller = Caller(header, Umask(request->Umask));
+        Errno errno;
+        Attributes attributes;
+        if ((FuseOpcode)header.Opcode == FuseOpcode.TmpFile)
+        {
+            errno = files.MakeTemporary(caller, Node(header), request->Mode, out attributes);
+        }
+        else
+        {
+            errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+            if (errno != Errno.None)
+                return errno;
+            errno = files.Create(caller, Node(header), name, request->Mode, out attributes);
+        }
+
+        errno = AppendEntry(errno, buffer, attributes);
+        if (errno == Errno.None)
+            buffer.Append<FuseOpenOut>().OpenFlags = OpenReply(request->Flags);
+        return errno;
+    }
+
+    private Errno Link(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseLinkIn* request))
+            return Errno.EINVAL;
+        Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+        if (errno != Errno.None)
+            return errno;
+        errno = files.Link(Caller(header), new InodeNumber(request->Oldnodeid), Node(header), name, out Attributes attributes);
+        return AppendEntry(errno, buffer, attributes);
+    }
+
+    private Errno Unlink(in FuseInHeader header, FuseArguments arguments)
+    {
+        Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+        return errno == Errno.None ? files.Unlink(Caller(header), Node(header), name) : errno;
+    }
+
+    private Errno RemoveDirectory(in FuseInHeader header, FuseArguments arguments)
+    {
+        Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+        return errno == Errno.None ? files.RemoveDirectory(Caller(header), Node(header), name) : errno;
+    }
+
+    private Errno Rename(in FuseInHeader header, FuseArguments arguments)
+    {
+        InodeNumber newParent;
+        var flags = RenameFlags.None;
+        if ((FuseOpcode)header.Opcode == FuseOpcode.Rename2)
+        {
+            if (!arguments.TryTake(out FuseRename2In* request) || (request->Flags & ~KnownRenameFlags) != 0 || request->Flags == KnownRenameFlags)
+                return Errno.EINVAL;
+            (newParent, flags) = (new InodeNumber(request->Newdir), (RenameFlags)request->Flags);
+        }
+        else
+        {
+            if (!arguments.TryTake(out FuseRenameIn* request))
+                return Errno.EINVAL;
+            newParent = new InodeNumber(request->Newdir);
+        }
+
+        Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+        if (errno != Errno.None)
+            return errno;
+        errno = arguments.TakeNewName(out ReadOnlySpan<byte> newName);
+        return errno == Errno.None ? files.Rename(Caller(header), Node(header), name, newParent, newName, flags) : errno;
+    }
+
+    /// <summary>Without DONT_MASK the kernel has applied the umask itself.</summary>
+    private uint Umask(uint umask) => Agreed.Has(FuseInitFlags.DontMask) ? umask : 0;
+}
