@@ -15,15 +15,19 @@ internal static unsafe partial class Isal
         return matrix;
     }
 
-    public static void Encode(int dataCount, int parityCount, nint* data, nint* parity, int lengthBytes)
+    /// <summary>What ISA-L prepares of the parity rows for its kernels.</summary>
+    public static byte[] Tables(int dataCount, int parityCount)
     {
-        byte[] generator = CauchyGenerator(dataCount, parityCount);
         var tables = new byte[32 * dataCount * parityCount];
-        fixed (byte* matrix = generator, prepared = tables)
-        {
+        fixed (byte* matrix = CauchyGenerator(dataCount, parityCount), prepared = tables)
             InitTables(dataCount, parityCount, matrix + (dataCount * dataCount), prepared);
+        return tables;
+    }
+
+    public static void Encode(byte[] tables, int dataCount, int parityCount, nint* data, nint* parity, int lengthBytes)
+    {
+        fixed (byte* prepared = tables)
             EncodeData(lengthBytes, dataCount, parityCount, prepared, data, parity);
-        }
     }
 
     [LibraryImport(Library, EntryPoint = "gf_mul")]

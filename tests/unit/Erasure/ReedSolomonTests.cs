@@ -25,7 +25,7 @@ public sealed unsafe class ReedSolomonTests
         for (int i = dataCount; i < dataCount + parityCount; i++)
             theirs[i].Clear();
         fixed (nint* pointers = theirs.Pointers)
-            Isal.Encode(dataCount, parityCount, pointers, pointers + dataCount, lengthBytes);
+            Isal.Encode(Isal.Tables(dataCount, parityCount), dataCount, parityCount, pointers, pointers + dataCount, lengthBytes);
         for (int i = dataCount; i < dataCount + parityCount; i++)
             ours.AssertEqual(theirs, i, "parity");
     }
