@@ -3,50 +3,224 @@ using DynamicFs.Primitives;
 namespace DynamicFs.Disks;
 
 /// <summary>
-/// The work of one disk: a queue served by its own dedicated threads, so that one slow disk never holds up another.
-/// With zero threads the work runs inline on the caller (simulated disks: deterministic order).
+/// The work of one disk: a first-in-first-out queue served by its own dedicated threads, so that one slow disk never holds up another. Owns the
+/// threads and the measurement of the disk's latency. With zero threads the work runs inline on the caller (simulated disks: deterministic order).
+/// Work must not wait for other work of the same queue.
 /// </summary>
-public sealed class DiskQueue(string name, int threads) : IDisposable
+public sealed class DiskQueue : IDisposable
 {
-    public string Name { get; } = name;
-    public int Threads { get; } = threads;
+    /// <summary>How long Dispose waits for calls that are under way: a hung disk must not hang the end of the process.</summary>
+    private static readonly TimeSpan s_joinTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly int _capacity;
+    private readonly TimeProvider _time;
+    private readonly Thread[] _threads;
+
+    /// <summary>Protects everything below; a leaf lock, never held during work. Pulsed when work arrives, room appears or the queue closes.</summary>
+    private readonly object _gate = new();
+
+    /// <summary>Per thread the timestamp at which its current work began, 0 while idle.</summary>
+    private readonly long[] _startedAt;
+    private readonly long[] _latencyCounts = new long[DiskQueueStatistics.LatencyBuckets];
+    private DiskWork? _first;
+    private DiskWork? _last;
+    private int _queuedCount;
+    private int _waitingThreads;
+    private int _waitingPosters;
+    private int _inFlightCount;
+    private long _completedCount;
+    private long _busyTicks;
+    private bool _isClosed;
+
+    /// <param name="name">Name of the disk, for the threads.</param>
+    /// <param name="threads">Calls that the disk is given at the same time; 0 runs all work inline.</param>
+    /// <param name="capacity">Most items that wait; a further Post waits for room. 0 is no bound.</param>
+    /// <param name="time">The clock of the measurements.</param>
+    public DiskQueue(string name, int threads, int capacity = 0, TimeProvider? time = null)
+    {
+        (Name, Threads, _capacity, _time) = (name, threads, capacity, time ?? TimeProvider.System);
+        _startedAt = new long[threads];
+        _threads = new Thread[threads];
+        for (int i = 0; i < threads; i++)
+        {
+            int slot = i;
+            _threads[i] = new Thread(() => Serve(slot)) { IsBackground = true, Name = $"disk {name} {i}" };
+            _threads[i].Start();
+        }
+    }
+
+    public string Name { get; }
+    public int Threads { get; }
 
     /// <summary>Runs <paramref name="work"/> on the disk's threads; the task ends with its exception if it throws.</summary>
     public Task Run(Action work)
     {
-        work();
-        return Task.CompletedTask;
+        var item = new ActionWork(work);
+        Post(item);
+        return item.Task;
     }
 
-    public void Dispose()
+    /// <summary>Queues <paramref name="work"/>; waits for room in a bounded queue.</summary>
+    public void Post(DiskWork work)
     {
-    }
-}
-
-/// <summary>Runs one action per disk, all disks in parallel, and waits for all.</summary>
-public static class DiskRound
-{
-    /// <summary>
-    /// Calls <paramref name="action"/> for each member on its queue. Returns one entry per member, null where it succeeded. A
-    /// <see cref="DiskException"/> is reported to the member (as a write failure if <paramref name="isWrite"/>); any other exception is thrown on
-    /// after all have ended.
-    /// </summary>
-    public static DiskException?[] Run(IReadOnlyList<MemberDisk> members, bool isWrite, Action<MemberDisk> action)
-    {
-        var failures = new DiskException?[members.Count];
-        for (int i = 0; i < members.Count; i++)
+        if (Threads == 0)
         {
-            try
-            {
-                action(members[i]);
-            }
-            catch (DiskException e)
-            {
-                failures[i] = e;
-                members[i].ReportFailure(e, isWrite);
-            }
+            RunInline(work);
+            return;
         }
 
-        return failures;
+        lock (_gate)
+        {
+            while (_capacity > 0 && _queuedCount >= _capacity && !_isClosed)
+            {
+                _waitingPosters++;
+                Monitor.Wait(_gate);
+                _waitingPosters--;
+            }
+
+            ObjectDisposedException.ThrowIf(_isClosed, this);
+            Enqueue(work);
+            if (_waitingPosters > 0)
+                Monitor.PulseAll(_gate);
+            else if (_waitingThreads > 0)
+                Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <summary>How long the oldest call has been running; 0 when none is. A hung disk shows here first.</summary>
+    public long OldestInFlightMs
+    {
+        get
+        {
+            lock (_gate)
+                return OldestInFlightLocked();
+        }
+    }
+
+    public DiskQueueStatistics Statistics()
+    {
+        lock (_gate)
+        {
+            return new DiskQueueStatistics(
+                _queuedCount, _inFlightCount, OldestInFlightLocked(), _completedCount, _time.GetElapsedTime(0, _busyTicks), [.. _latencyCounts]);
+        }
+    }
+
+    /// <summary>Finishes what is queued, then ends the threads; gives up on calls that hang.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+            Monitor.PulseAll(_gate);
+        }
+
+        foreach (Thread thread in _threads)
+        {
+            if (thread != Thread.CurrentThread)
+                thread.Join(s_joinTimeout);
+        }
+    }
+
+    private void Serve(int slot)
+    {
+        long startedAt = 0;
+        while (true)
+        {
+            DiskWork? work;
+            lock (_gate)
+            {
+                if (startedAt != 0)
+                    Complete(startedAt);
+                _startedAt[slot] = 0;
+                work = Dequeue();
+                if (work is null)
+                    return;
+                // A clock may stand at 0; idle and "began at 0" must differ.
+                startedAt = Math.Max(1, _time.GetTimestamp());
+                _startedAt[slot] = startedAt;
+                _inFlightCount++;
+            }
+
+            work.Execute();
+        }
+    }
+
+    private void RunInline(DiskWork work)
+    {
+        long startedAt;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isClosed, this);
+            startedAt = _time.GetTimestamp();
+            _inFlightCount++;
+        }
+
+        work.Execute();
+        lock (_gate)
+            Complete(startedAt);
+    }
+
+    private void Enqueue(DiskWork work)
+    {
+        Invariant.Check(!work.IsQueued, "a work item is in one queue at a time");
+        work.IsQueued = true;
+        if (_last is null)
+            _first = work;
+        else
+            _last.Next = work;
+        _last = work;
+        _queuedCount++;
+    }
+
+    /// <summary>Waits for work; null when the queue is closed and empty.</summary>
+    private DiskWork? Dequeue()
+    {
+        while (_first is null)
+        {
+            if (_isClosed)
+                return null;
+            _waitingThreads++;
+            Monitor.Wait(_gate);
+            _waitingThreads--;
+        }
+
+        DiskWork work = _first;
+        _first = work.Next;
+        if (_first is null)
+            _last = null;
+        (work.Next, work.IsQueued) = (null, false);
+        _queuedCount--;
+        if (_waitingPosters > 0)
+            Monitor.PulseAll(_gate);
+        return work;
+    }
+
+    private void Complete(long startedAt)
+    {
+        long ticks = _time.GetTimestamp() - startedAt;
+        _inFlightCount--;
+        _completedCount++;
+        _busyTicks += ticks;
+        _latencyCounts[DiskQueueStatistics.BucketOf(_time.GetElapsedTime(0, ticks))]++;
+    }
+
+    private long OldestInFlightLocked()
+    {
+        long oldest = 0;
+        foreach (long startedAt in _startedAt)
+        {
+            if (startedAt != 0 && (oldest == 0 || startedAt < oldest))
+                oldest = startedAt;
+        }
+
+        return oldest == 0 ? 0 : (long)_time.GetElapsedTime(oldest).TotalMilliseconds;
+    }
+
+    private sealed class ActionWork(Action action) : DiskWork
+    {
+        public Task Task { get; } = new(action);
+
+        protected internal override void Execute() => Task.RunSynchronously(TaskScheduler.Default);
     }
 }

@@ -1,0 +1,95 @@
+using System.Runtime.ExceptionServices;
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Disks;
+
+/// <summary>Runs one action per disk, all disks in parallel, and waits for all.</summary>
+public static class DiskRound
+{
+    /// <summary>
+    /// Calls <paramref name="action"/> for each member on its queue. Returns one entry per member, null where it succeeded. A
+    /// <see cref="DiskException"/> is reported to the member (as a write failure if <paramref name="isWrite"/>); any other exception is thrown on
+    /// after all have ended.
+    /// </summary>
+    public static DiskException?[] Run(IReadOnlyList<MemberDisk> members, bool isWrite, Action<MemberDisk> action)
+    {
+        var round = new Round(action, members.Count);
+        for (int i = 0; i < members.Count; i++)
+            round.Start(members[i], i);
+        round.Wait();
+        round.Unexpected?.Throw();
+        for (int i = 0; i < members.Count; i++)
+        {
+            if (round.Failures[i] is { } failure)
+                members[i].ReportFailure(failure, isWrite);
+        }
+
+        return round.Failures;
+    }
+
+    private sealed class Round(Action<MemberDisk> action, int memberCount)
+    {
+        /// <summary>Protects the two fields below; a leaf lock.</summary>
+        private readonly object _gate = new();
+        private int _remainingCount = memberCount;
+
+        public ExceptionDispatchInfo? Unexpected { get; private set; }
+        public DiskException?[] Failures { get; } = new DiskException?[memberCount];
+
+        public void Start(MemberDisk member, int index)
+        {
+            try
+            {
+                member.Queue.Post(new Turn(this, member, index));
+            }
+            catch (ObjectDisposedException e)
+            {
+                End(e);
+            }
+        }
+
+        public void Wait()
+        {
+            lock (_gate)
+            {
+                while (_remainingCount > 0)
+                    Monitor.Wait(_gate);
+            }
+        }
+
+        public void Execute(MemberDisk member, int index)
+        {
+            Exception? unexpected = null;
+            try
+            {
+                action(member);
+            }
+            catch (DiskException e)
+            {
+                Failures[index] = e;
+            }
+            catch (Exception e)
+            {
+                unexpected = e;
+            }
+
+            End(unexpected);
+        }
+
+        private void End(Exception? unexpected)
+        {
+            lock (_gate)
+            {
+                if (unexpected is not null)
+                    Unexpected ??= ExceptionDispatchInfo.Capture(unexpected);
+                if (--_remainingCount == 0)
+                    Monitor.Pulse(_gate);
+            }
+        }
+    }
+
+    private sealed class Turn(Round round, MemberDisk member, int index) : DiskWork
+    {
+        protected internal override void Execute() => round.Execute(member, index);
+    }
+}
