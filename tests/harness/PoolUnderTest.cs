@@ -10,6 +10,7 @@ namespace DynamicFs.Harness;
 public sealed class PoolUnderTest : IDisposable
 {
     private readonly Dictionary<string, string> _environment;
+    private string[] _lastOptions = [];
 
     public PoolUnderTest(Scratch scratch, string name, int diskCount, string? policy = null)
     {
@@ -61,6 +62,7 @@ public sealed class PoolUnderTest : IDisposable
     {
         if (!IsPlain)
         {
+            _lastOptions = options;
             TryMount(options).Succeeded();
             if (!IsMounted)
                 throw new CommandException($"mount returned 0, but nothing is mounted at {MountPoint}");
@@ -82,10 +84,11 @@ public sealed class PoolUnderTest : IDisposable
         WaitForDaemonEnd();
     }
 
-    public void Remount(params string[] options)
+    /// <summary>Unmounts and mounts again with the options of the last mount.</summary>
+    public void Remount()
     {
         Unmount();
-        Mount(options);
+        Mount([.. _lastOptions]);
     }
 
     /// <summary>Takes a disk out of its place (its directory is renamed); only while the pool is not mounted.</summary>

@@ -16,7 +16,7 @@ public sealed class MountCollection : ICollectionFixture<MountRun>
 /// Owns the scratch directory, the compiled client and the mount that the tests of ordinary use share (six disks, rs:4+2). A test that breaks
 /// the shared mount does not take the others with it: the next one gets a new pool. At the end the shared pool must pass fsck.
 /// </summary>
-public sealed class MountRun : IDisposable
+public sealed partial class MountRun : IDisposable
 {
     private readonly Scratch _scratch = new("mount");
     private readonly string _client;
@@ -67,7 +67,7 @@ public sealed class MountRun : IDisposable
             _shared = null;
         }
 
-        return _shared ??= NewPool().Create().Mount();
+        return _shared ??= NewPool().Create().Mount("-o", "allow_other");
     }
 
     public void Dispose()

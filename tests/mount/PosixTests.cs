@@ -92,7 +92,8 @@ public sealed class PosixTests(MountRun run)
 
     private static string Described(string directory) => Shell.Bash($$"""
         cd {{directory}}
-        find . -maxdepth 1 ! -name . -printf '%P %y %m %U:%G %s %T@ %A@ %n %i %l\n' -exec stat -c '%n %t %T %W %b' {} + | sort
+        find . -maxdepth 1 ! -name . -printf '%P %y %m %U:%G %s %T@ %n %i %l\n' -exec stat -c '%n %t %T %W %b' {} + | sort
+        find . -maxdepth 1 -type f -printf '%P %A@\n' | sort
         getfattr -h -d -m - -- *
         getfacl -n -- programs fifo hard sparse file sticky
         """).Succeeded().Output;
