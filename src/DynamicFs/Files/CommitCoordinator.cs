@@ -83,7 +83,15 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             Guarded(() => CommitRound(keptRoots, force));
         }
 
-        DeleteParked();
+        try
+        {
+            DeleteParked();
+        }
+        catch (Exception e) when (e is PoolException or CorruptionException or DiskException)
+        {
+            // What was committed stays committed; the fragments stay parked and are deleted after a later commit.
+            LogDeleteFailed(parts.Log, e.Message);
+        }
     }
 
     /// <summary>Space is short: gives up the roots that are kept for rewinding, so that what was deleted becomes free.</summary>
@@ -118,9 +126,11 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         {
             Commit();
         }
-        catch (PoolException)
+        catch (Exception e)
         {
-            // Logged and kept in Failure by the round; whoever writes or syncs next is told.
+            // The round keeps its failure and logs it; whoever writes or syncs next is told.
+            _failure ??= e as PoolException ?? new PoolException(ErrorId.Internal, e.Message, e);
+            parts.TurnReadOnly();
         }
     }
 
@@ -204,7 +214,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         if (!isFull)
         {
             FinishExtents(builders);
-            CollectExtents();
+            CollectExtents(builders);
             isFull = !parts.Metadata.AppendJournal(_payload.Bytes);
         }
 
@@ -326,14 +336,16 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         }
     }
 
-    private void CollectExtents()
+    private void CollectExtents(ExtentBuilder[] builders)
     {
         Span<byte> value = stackalloc byte[Tree.MaxValueBytes];
-        foreach (ExtentRecord record in parts.Assembler.Unpublished)
+        foreach (ExtentBuilder builder in builders)
         {
-            if (!parts.Journal.JournaledExtents.Add(record.Id))
+            if (!parts.Journal.JournaledExtents.Add(builder.Id))
                 continue;
-            int length = ExtentRecordFormat.Write(value, record);
+            if (!parts.Assembler.TryGetRecord(builder.Id, out ExtentRecord? record))
+                throw new InvariantException($"extent {builder.Id} is written but has no record");
+            int length = ExtentRecordFormat.Write(value, record!);
             _payload.AddExtent(value[..length]);
         }
     }
@@ -418,8 +430,11 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "E {Id}: the commit after generation {Generation} failed; the pool is READ_ONLY now, everything up to that generation is safe. Find the disk in the lines above, then unmount, mend and mount again")]
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Id}: the commit after generation {Generation} failed; the pool is READ_ONLY now, everything up to that generation is safe. Find the disk in the lines above, then unmount, mend and mount again")]
     private static partial void LogFailed(ILogger log, string id, Generation generation, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "fragments of dead extents stay for now: {Reason}")]
+    private static partial void LogDeleteFailed(ILogger log, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "space is short: roots older than generation {Generation} were given up to free what was deleted")]
     private static partial void LogReclaimed(ILogger log, Generation generation);

@@ -167,20 +167,18 @@ internal sealed class FileContents(FileMap map, ExtentAssembler assembler, Exten
     }
 
     /// <summary>
-    /// Drops up to <paramref name="limit"/> bytes of slices from the end of the file, and all dirty bytes. True when nothing is left. Large files are freed in
-    /// several transactions.
+    /// Drops all dirty bytes and up to <paramref name="limit"/> slices. True when nothing is left. A file of many slices is freed in several transactions.
     /// </summary>
-    public bool Free(Inode inode, long limit)
+    public bool Free(Inode inode, int limit)
     {
         inode.Data?.Dirty.Clear();
         inode.Data = null;
         journal.Drop(inode.Number, 0, long.MaxValue);
-        long freed = 0;
-        while (freed < limit)
+        for (int i = 0; i < limit; i++)
         {
             if (!map.TryNext(inode.Number, 0, out Slice slice))
                 return true;
-            freed += map.Remove(inode.Number, 0, slice.FileEnd);
+            map.Remove(inode.Number, 0, slice.FileEnd);
         }
 
         return !map.TryNext(inode.Number, 0, out _);

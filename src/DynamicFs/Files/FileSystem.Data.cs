@@ -10,12 +10,14 @@ public sealed partial class FileSystem
     /// <summary>Largest size of a file: offsets are signed 64 bit everywhere in the kernel.</summary>
     public const long MaxFileBytes = long.MaxValue;
 
-    /// <summary>Bytes of slices that are freed in one transaction; a larger file takes several.</summary>
-    private const long FreePerTransaction = 64L << 30;
+    /// <summary>Slices that are freed while one operation holds the transaction gate; a file of more takes several.</summary>
+    private const int SlicesFreedAtOnce = 8192;
 
     /// <summary>After a crash ids up to here may have been used by the transaction that was lost.</summary>
     private const ulong LostExtents = 1 << 16;
     private const ulong LostInodes = 1 << 20;
+
+    private static readonly TimeSpan _compactionPeriod = TimeSpan.FromSeconds(20);
 
     private ExtentStore _store = null!;
     private SegmentPool _segments = null!;
@@ -25,6 +27,8 @@ public sealed partial class FileSystem
     private JournalLog _journal = null!;
     private FileContents _contents = null!;
     private CommitCoordinator _commit = null!;
+    private Compactor _compactor = null!;
+    private PeriodicThread? _compaction;
     private SpaceAccount _space = null!;
     private FileSystemLimits _limits = null!;
 
@@ -34,6 +38,7 @@ public sealed partial class FileSystem
     internal CommitCoordinator Commits => _commit;
     internal ExtentCatalog Catalog => _catalog;
     internal FileContents Contents => _contents;
+    internal Compactor Compactor => _compactor;
 
     /// <summary>
     /// Brings the filesystem to its last durable state: replays the journal, removes what a crash left, frees orphans, commits that, and starts
@@ -64,13 +69,31 @@ public sealed partial class FileSystem
         FreeOrphans();
         if (batches.Count > 0)
             _commit.Commit(force: true);
-        if (_limits.ExtentWriters > 0)
-            _commit.Start();
+        if (_limits.ExtentWriters == 0)
+            return;
+        _commit.Start();
+        long seen = _commit.CommitCount;
+        _compaction = new PeriodicThread("compaction", _compactionPeriod, () =>
+        {
+            // An idle pool is left alone: nothing died since the last look.
+            if (_isReadOnly || _commit.CommitCount == seen)
+                return;
+            seen = _commit.CommitCount;
+            try
+            {
+                _compactor.Step();
+            }
+            catch (Exception e)
+            {
+                Failed(e, "compaction", InodeNumber.None);
+            }
+        });
     }
 
     /// <summary>Commits everything and stops the background threads. Throws when the last commit failed.</summary>
     public void Stop()
     {
+        _compaction?.Dispose();
         try
         {
             if (!_isReadOnly)
@@ -311,6 +334,7 @@ public sealed partial class FileSystem
         _contents = new FileContents(new FileMap(_tree, _accounts), _assembler, _catalog, _store, _segments, _journal);
         _commit = new CommitCoordinator(new CommitParts(
             _gate, _inodes, _contents, _assembler, _accounts, _catalog, _store, _metadata, _journal, _limits, _log, TurnReadOnly));
+        _compactor = new Compactor(_gate, _inodes, _contents, _catalog, _tree, scheme, _log);
         _space = new SpaceAccount(_store, scheme, _segments, _assembler, _commit);
     }
 
@@ -364,7 +388,7 @@ public sealed partial class FileSystem
     /// Drops data of an inode that is being freed: what is in memory and its file map. Inside the gate, inode lock held. False when there is more to
     /// drop than fits one transaction: the inode stays on the orphan list and the call is repeated in a later one.
     /// </summary>
-    private bool FreeData(Inode inode) => _contents.Free(inode, FreePerTransaction);
+    private bool FreeData(Inode inode) => _contents.Free(inode, SlicesFreedAtOnce);
 
     private Errno CopyLocked(Inode from, long sourceOffset, Inode to, long destinationOffset, long lengthBytes, out long copied)
     {
