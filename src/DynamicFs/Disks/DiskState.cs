@@ -9,3 +9,18 @@ public enum DiskState
     Draining,
     Failed,
 }
+
+/// <summary>The states as operators and <c>disk.json</c> spell them: HEALTHY, DEGRADED, SUSPECT, DRAINING, FAILED.</summary>
+public static class DiskStateName
+{
+    private static readonly DiskState[] s_states = Enum.GetValues<DiskState>();
+
+    public static string Of(DiskState state) => state.ToString().ToUpperInvariant();
+
+    public static bool TryParse(string name, out DiskState state)
+    {
+        int index = Array.FindIndex(s_states, candidate => Of(candidate) == name);
+        state = index >= 0 ? s_states[index] : default;
+        return index >= 0;
+    }
+}
