@@ -26,6 +26,19 @@ public static class FileType
     public const uint Regular = 0x8000;
     public const uint SymbolicLink = 0xA000;
     public const uint Socket = 0xC000;
+
+    internal static bool IsKnown(uint type) => type is Fifo or CharDevice or Directory or BlockDevice or Regular or SymbolicLink or Socket;
+}
+
+/// <summary>Permission bits of st_mode (inode(7)).</summary>
+internal static class ModeBits
+{
+    public const uint SetUserId = 0x800;
+    public const uint SetGroupId = 0x400;
+    public const uint Sticky = 0x200;
+    public const uint GroupExecute = 0x8;
+    public const uint Permissions = 0x1FF;
+    public const uint All = 0xFFF;
 }
 
 /// <summary>What stat(2) tells of an inode. <see cref="Mode"/> includes the file type bits; <see cref="AllocatedBytes"/> is the sum of its slices.</summary>

@@ -15,7 +15,7 @@ public sealed partial class FileSystem
             CorruptionException or DiskException => Errno.EIO,
             _ => Errno.EIO,
         };
-        if (failure is InvariantException)
+        if (failure is InvariantException || _gate.IsBroken)
             TurnReadOnly();
         LogFailure(_log, operation, inode, errno, failure);
         return errno;

@@ -9,6 +9,21 @@ internal sealed record FileSystemParts(MetadataStore Metadata, ExtentStore Exten
 {
     public bool IsReadOnly { get; init; }
     public FileSystemLimits Limits { get; init; } = new();
+    public AccessTimePolicy AccessTimes { get; init; } = AccessTimePolicy.Relative;
+    public NameHash NameHash { get; init; } = FileName.Hash;
+}
+
+/// <summary>What reading does to the access time. The kernel leaves it to a FUSE filesystem.</summary>
+internal enum AccessTimePolicy
+{
+    /// <summary>
+    /// As relatime and lazytime together: set when it is not after the last change, or a day old; kept in memory and stored with the next change of the
+    /// inode, when it leaves memory, or at the end. A crash may lose it.
+    /// </summary>
+    Relative,
+
+    /// <summary>noatime.</summary>
+    None,
 }
 
 /// <summary>Bounds of memory. With the defaults below the daemon stays under 600 MiB; docs/architecture.md adds them up.</summary>
@@ -24,4 +39,8 @@ internal sealed record FileSystemLimits(
     int ExtentBuffers = 10,
     int ExtentWriters = 3,
     long DirtyPageBytes = 48 << 20,
-    int DirtyInodes = 50_000);
+    int DirtyInodes = 50_000)
+{
+    /// <summary>Most names of one inode (EMLINK); for a directory most subdirectories and two.</summary>
+    public uint MaxLinks { get; init; } = int.MaxValue;
+}

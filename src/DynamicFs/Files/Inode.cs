@@ -32,7 +32,16 @@ internal sealed class Inode(InodeNumber number)
     /// <summary>Bytes that a listing of the extended attributes takes; 0 when there are none.</summary>
     public int XattrListBytes;
 
+    /// <summary>Bytes of the values of the extended attributes.</summary>
+    public int XattrValueBytes;
+
     public InodeFlags Flags;
+
+    /// <summary>On the orphan list on disk.</summary>
+    public bool IsListedOrphan;
+
+    /// <summary>The access time was set by a read and is not on its way to the tree: it goes with the next change, at eviction or at the end.</summary>
+    public bool HasNewAccessTime;
 
     /// <summary>Users counted by Open; an unlinked inode lives until it is 0.</summary>
     public int OpenCount;
@@ -52,7 +61,8 @@ internal sealed class Inode(InodeNumber number)
     /// <summary>The extent that was last fetched ahead of a sequential reader.</summary>
     public ExtentId Prefetched;
 
-    public bool IsOrphan => Attributes.LinkCount == 0;
+    /// <summary>Nobody can get at it any more: removed, or without names and users and about to be freed.</summary>
+    public bool IsGone => IsRemoved || (Attributes.LinkCount == 0 && OpenCount == 0);
 }
 
 /// <summary>Stored with the inode so that the usual questions about attributes cost no look-up in the tree.</summary>

@@ -25,11 +25,11 @@ internal static class InodeRecord
     private const int ParentOffset = BirthOffset + TimeBytes;
     private const int EntryCountOffset = ParentOffset + 8;
     private const int XattrListOffset = EntryCountOffset + 8;
-    private const int Reserved2Offset = XattrListOffset + 4;
-    public const int SizeBytes = Reserved2Offset + 4;
+    private const int XattrValuesOffset = XattrListOffset + 4;
+    public const int SizeBytes = XattrValuesOffset + 4;
 
     private const int TimeBytes = 12;
-    private const uint ModeMask = FileType.Mask | 0xFFF;
+    private const uint ModeMask = FileType.Mask | ModeBits.All;
 
     public static void Write(Span<byte> record, Inode inode)
     {
@@ -50,7 +50,8 @@ internal static class InodeRecord
         WriteTime(record[BirthOffset..], a.BirthTime);
         BinaryPrimitives.WriteUInt64LittleEndian(record[ParentOffset..], inode.Parent.Value);
         BinaryPrimitives.WriteInt64LittleEndian(record[EntryCountOffset..], inode.EntryCount);
-        BinaryPrimitives.WriteUInt32LittleEndian(record[XattrListOffset..], (uint)inode.XattrListBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(record[XattrListOffset..], inode.XattrListBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(record[XattrValuesOffset..], inode.XattrValueBytes);
     }
 
     /// <summary>Throws <see cref="CorruptionException"/> for anything that <see cref="Write"/> cannot have written.</summary>
@@ -59,14 +60,14 @@ internal static class InodeRecord
         Require(number, record.Length == SizeBytes, "112 bytes", $"{record.Length}");
         Require(number, record[VersionOffset] == Version, "version 1", $"{record[VersionOffset]}");
         Require(number, (record[FlagsOffset] & ~(byte)InodeFlags.All) == 0, "known flags", $"{record[FlagsOffset]:x2}");
-        Require(number, !record.Slice(ReservedOffset, 2).ContainsAnyExcept((byte)0) && !record[Reserved2Offset..].ContainsAnyExcept((byte)0),
-            "reserved bytes of zero", "others");
+        Require(number, !record.Slice(ReservedOffset, 2).ContainsAnyExcept((byte)0), "reserved bytes of zero", "others");
         var inode = new Inode(number)
         {
             Flags = (InodeFlags)record[FlagsOffset],
             Parent = new InodeNumber(BinaryPrimitives.ReadUInt64LittleEndian(record[ParentOffset..])),
             EntryCount = BinaryPrimitives.ReadInt64LittleEndian(record[EntryCountOffset..]),
             XattrListBytes = BinaryPrimitives.ReadInt32LittleEndian(record[XattrListOffset..]),
+            XattrValueBytes = BinaryPrimitives.ReadInt32LittleEndian(record[XattrValuesOffset..]),
         };
         ReadAttributes(inode, record);
         Check(inode);
@@ -94,17 +95,17 @@ internal static class InodeRecord
     {
         ref readonly Attributes a = ref inode.Attributes;
         uint type = a.Mode & FileType.Mask;
-        Require(inode.Number, (a.Mode & ~ModeMask) == 0 && IsKnownType(type), "a known file type", $"mode {a.Mode:o}");
+        Require(inode.Number, (a.Mode & ~ModeMask) == 0 && FileType.IsKnown(type), "a known file type", $"mode {a.Mode:o}");
         Require(inode.Number, a.SizeBytes >= 0 && a.AllocatedBytes >= 0, "sizes not below zero", $"{a.SizeBytes}, {a.AllocatedBytes}");
-        Require(inode.Number, inode.XattrListBytes is >= 0 and <= Xattrs.MaxListBytes, "a listing of at most 64 KiB", $"{inode.XattrListBytes}");
+        Require(inode.Number, inode.XattrListBytes is >= 0 and <= XattrStore.MaxListBytes, "a listing of at most 64 KiB", $"{inode.XattrListBytes}");
+        Require(inode.Number, inode.XattrValueBytes is >= 0 and <= XattrStore.MaxTotalBytes && (inode.XattrListBytes > 0 || inode.XattrValueBytes == 0),
+            "values of at most 4 MiB", $"{inode.XattrValueBytes}");
+        Require(inode.Number, inode.XattrListBytes > 0 || inode.Flags == InodeFlags.None, "flags of attributes that are listed", $"{inode.Flags}");
         bool isDirectory = type == FileType.Directory;
         Require(inode.Number, isDirectory == (inode.Parent != InodeNumber.None), "a parent for directories only", $"{inode.Parent}");
         Require(inode.Number, inode.EntryCount >= 0 && (isDirectory || inode.EntryCount == 0), "a count of names for directories only", $"{inode.EntryCount}");
         Require(inode.Number, isDirectory || (inode.Flags & InodeFlags.HasDefaultAcl) == 0, "a default ACL on directories only", "one elsewhere");
     }
-
-    private static bool IsKnownType(uint type) => type is FileType.Fifo or FileType.CharDevice or FileType.Directory or FileType.BlockDevice
-        or FileType.Regular or FileType.SymbolicLink or FileType.Socket;
 
     private static void WriteTime(Span<byte> destination, FileTime time)
     {

@@ -22,6 +22,7 @@ internal sealed class InodeTable
     private List<Inode> _dirty = [];
     private List<Inode> _spare = [];
     private int _count;
+    private int _trimAt;
     private int _hand;
     private long _nextInode;
     private long _inodeCount;
@@ -34,6 +35,7 @@ internal sealed class InodeTable
     {
         Invariant.Check(capacity > 0 && nextInode > InodeNumber.Root.Value, "an inode table has a size and numbers to give out");
         (_tree, _capacity, _nextInode, _inodeCount) = (tree, capacity, (long)nextInode, inodeCount);
+        _trimAt = capacity + Slack;
         _buckets = new Inode?[BitOperations.RoundUpToPowerOf2((uint)capacity)];
         for (int i = 0; i < LoadStripeCount; i++)
             _loadStripes[i] = new object();
@@ -57,7 +59,7 @@ internal sealed class InodeTable
     }
 
     /// <summary>Time to call <see cref="Trim"/>.</summary>
-    public bool IsOverfull => CachedCount > _capacity + (_capacity >> 3);
+    public bool IsOverfull => CachedCount > Volatile.Read(ref _trimAt);
 
     /// <summary>After the journal was replayed: numbers below <paramref name="nextInode"/> may be used.</summary>
     public void Recover(ulong nextInode, long inodeCountChange)
@@ -66,6 +68,8 @@ internal sealed class InodeTable
         Interlocked.Exchange(ref _nextInode, (long)nextInode);
         Interlocked.Add(ref _inodeCount, inodeCountChange);
     }
+
+    private int Slack => (_capacity >> 3) + 1;
 
     public InodeNumber AllocateNumber() => new((ulong)Interlocked.Increment(ref _nextInode) - 1);
 
@@ -130,27 +134,39 @@ internal sealed class InodeTable
         Interlocked.Decrement(ref _inodeCount);
     }
 
-    /// <summary>Writes the records of all dirty inodes into the tree. Called under the exclusive gate when a transaction closes.</summary>
+    /// <summary>
+    /// Writes the records of all dirty inodes into the tree. Called under the exclusive gate when a transaction closes. When it throws, the
+    /// transaction must not be committed: what was not written is not on the list any more.
+    /// </summary>
     public void WriteDirty()
     {
-        foreach (Inode inode in TakeDirty())
-            Write(inode);
+        WriteTaken();
+        Volatile.Write(ref _trimAt, _capacity + Slack);
     }
 
     /// <summary>
     /// Writes the records of what is dirty now, so that little is left for <see cref="WriteDirty"/>. Called inside the shared gate by the one who
-    /// closes transactions, shortly before.
+    /// closes transactions, shortly before. As fatal as that when it throws.
     /// </summary>
-    public void WriteDirtyAhead()
+    public void WriteDirtyAhead() => WriteTaken();
+
+    /// <summary>Before the end: puts access times that only memory knows on their way. Exclusive gate only.</summary>
+    public void KeepAccessTimes()
     {
-        foreach (Inode inode in TakeDirty())
+        lock (_change)
         {
-            lock (inode.Lock)
-                Write(inode);
+            foreach (Inode? head in _buckets)
+            {
+                for (Inode? inode = head; inode is not null; inode = inode.NextInBucket)
+                    KeepAccessTime(inode);
+            }
         }
     }
 
-    /// <summary>Evicts clean idle inodes that were not looked up lately until the table is within its capacity. Exclusive gate only.</summary>
+    /// <summary>
+    /// Evicts clean idle inodes that were not looked up lately until the table is within its capacity. Exclusive gate only. What cannot go (open, dirty)
+    /// raises the mark at which the next call is due.
+    /// </summary>
     public void Trim()
     {
         Invariant.Check(TransactionGate.IsHeldByThisThread, "inodes are evicted under the exclusive gate");
@@ -161,17 +177,23 @@ internal sealed class InodeTable
                 EvictFrom(_hand);
                 _hand = (_hand + 1) & (_buckets.Length - 1);
             }
+
+            Volatile.Write(ref _trimAt, Math.Max(_capacity, _count) + Slack);
         }
     }
 
-    private List<Inode> TakeDirty()
+    private void WriteTaken()
     {
+        List<Inode> dirty;
         lock (_dirtyLock)
+            (dirty, _dirty, _spare) = (_dirty, _spare, _dirty);
+        foreach (Inode inode in dirty)
         {
-            (_dirty, _spare) = (_spare, _dirty);
-            _dirty.Clear();
-            return _spare;
+            lock (inode.Lock)
+                Write(inode);
         }
+
+        dirty.Clear();
     }
 
     private void Write(Inode inode)
@@ -183,7 +205,7 @@ internal sealed class InodeTable
         NamespaceFormat.WriteInodeKey(key, inode.Number);
         InodeRecord.Write(record, inode);
         _tree.Put(key, record);
-        inode.IsDirty = false;
+        (inode.IsDirty, inode.HasNewAccessTime) = (false, false);
     }
 
     private Inode? Load(InodeNumber number)
@@ -232,8 +254,20 @@ internal sealed class InodeTable
                 continue;
             if (inode.WasUsed)
                 inode.WasUsed = false;
-            else
+            else if (!KeepAccessTime(inode))
                 Unlink(inode);
+        }
+    }
+
+    private bool KeepAccessTime(Inode inode)
+    {
+        lock (inode.Lock)
+        {
+            if (!inode.HasNewAccessTime)
+                return false;
+            inode.HasNewAccessTime = false;
+            MarkDirty(inode);
+            return true;
         }
     }
 

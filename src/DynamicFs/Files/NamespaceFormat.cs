@@ -26,7 +26,8 @@ internal static class NamespaceFormat
     public const int FileMapKeyBytes = PrefixBytes + sizeof(ulong);
     public const int OrphanKeyBytes = PrefixBytes + sizeof(ulong);
     public const int SymbolicLinkKeyBytes = PrefixBytes + 1;
-    public const int MaxXattrKeyBytes = PrefixBytes + FileSystem.MaxNameBytes + 1 + sizeof(ushort);
+    public const int XattrSuffixBytes = 1 + sizeof(ushort);
+    public const int MaxXattrKeyBytes = PrefixBytes + FileSystem.MaxNameBytes + XattrSuffixBytes;
 
     /// <summary>Most bytes of one chunk of a symbolic link's target or of an extended attribute's value.</summary>
     public const int ChunkBytes = 3000;
@@ -72,7 +73,17 @@ internal static class NamespaceFormat
         int end = PrefixBytes + name.Length;
         key[end] = 0;
         BinaryPrimitives.WriteUInt16BigEndian(key[(end + 1)..], (ushort)chunk);
-        return end + 1 + sizeof(ushort);
+        return end + XattrSuffixBytes;
+    }
+
+    /// <summary>The name in the key of an attribute's chunk.</summary>
+    public static ReadOnlySpan<byte> XattrNameOf(ReadOnlySpan<byte> key, out int chunk)
+    {
+        int length = key.Length - PrefixBytes - XattrSuffixBytes;
+        if (length is <= 0 or > FileSystem.MaxNameBytes || key[PrefixBytes + length] != 0)
+            throw new CorruptionException("(pool)", $"key {Convert.ToHexStringLower(key)} of the namespace tree", "the name of an attribute", "none");
+        chunk = BinaryPrimitives.ReadUInt16BigEndian(key[^sizeof(ushort)..]);
+        return key.Slice(PrefixBytes, length);
     }
 
     public static bool HasPrefix(ReadOnlySpan<byte> key, InodeNumber inode, NamespaceKind kind)
@@ -83,5 +94,10 @@ internal static class NamespaceFormat
     public static NamespaceKind KindOf(ReadOnlySpan<byte> key) => (NamespaceKind)key[sizeof(ulong)];
 
     /// <summary>The big-endian number behind the prefix: cookie of an entry, offset of a file map entry, inode of an orphan.</summary>
-    public static ulong NumberOf(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt64BigEndian(key[PrefixBytes..]);
+    public static ulong NumberOf(ReadOnlySpan<byte> key)
+    {
+        if (key.Length != PrefixBytes + sizeof(ulong))
+            throw new CorruptionException("(pool)", $"key {Convert.ToHexStringLower(key)} of the namespace tree", "17 bytes", $"{key.Length}");
+        return BinaryPrimitives.ReadUInt64BigEndian(key[PrefixBytes..]);
+    }
 }

@@ -12,6 +12,9 @@ namespace DynamicFs.Files;
 /// locks. The gate is not re-entrant: a second entry on the same thread stops the operation.
 /// </para>
 /// <para>
+/// A set of changes that must be seen together is enclosed by <see cref="BeginChange"/>: when one of them throws, no transaction is closed any more.
+/// </para>
+/// <para>
 /// Shared entry is one interlocked increment of a counter that threads do not share (16 stripes of a cache line pair), then one look at the
 /// writer's flag. Entering increments, then reads the flag; closing sets the flag, then reads the counters: one of the two sees the other.
 /// </para>
@@ -27,6 +30,7 @@ internal sealed class TransactionGate
     private readonly Lock _exclusive = new();
     private readonly object _wake = new();
     private int _isClosing;
+    private volatile bool _isBroken;
 
     /// <summary>Whether this thread is inside a gate, shared or exclusive.</summary>
     public static bool IsHeldByThisThread => t_isInside;
@@ -42,6 +46,20 @@ internal sealed class TransactionGate
         return new SharedScope(this, stripe);
     }
 
+    /// <summary>A change of several keys stopped half-way: the running transaction must never be closed.</summary>
+    public bool IsBroken => _isBroken;
+
+    /// <summary>
+    /// Marks the first of several changes to the tree that belong together. Disposed without <see cref="ChangeScope.Complete"/>, it breaks the gate while
+    /// the operation is still inside.
+    /// </summary>
+    public ChangeScope BeginChange()
+    {
+        Invariant.Check(t_isInside, "a change is made inside the transaction gate");
+        return new ChangeScope(this);
+    }
+
+    /// <summary>Throws <see cref="PoolException"/> when the gate is broken.</summary>
     public ExclusiveScope EnterExclusive()
     {
         Invariant.Check(!t_isInside, "a thread enters the transaction gate once");
@@ -57,7 +75,11 @@ internal sealed class TransactionGate
         }
 
         t_isInside = true;
-        return new ExclusiveScope(this);
+        if (!_isBroken)
+            return new ExclusiveScope(this);
+        ExitExclusive();
+        throw new PoolException(ErrorId.Internal, "a change stopped half-way, so the running transaction cannot be committed; the pool is READ_ONLY, "
+            + "everything up to the last commit is safe. Find the cause in the log, unmount and mount again");
     }
 
     private void WaitUntilOpen(int stripe)
@@ -105,6 +127,22 @@ internal sealed class TransactionGate
     {
         [FieldOffset(64)]
         public int Count;
+    }
+
+    public ref struct ChangeScope
+    {
+        private readonly TransactionGate _gate;
+        private bool _isComplete;
+
+        internal ChangeScope(TransactionGate gate) => _gate = gate;
+
+        public void Complete() => _isComplete = true;
+
+        public readonly void Dispose()
+        {
+            if (!_isComplete)
+                _gate._isBroken = true;
+        }
     }
 
     public readonly ref struct SharedScope
