@@ -7,7 +7,7 @@ namespace DynamicFs.Files;
 /// The file maps in the namespace tree: which slice holds which bytes of a file. Slices of one file never overlap. The caller holds the lock of
 /// the inode for every change, and for a lookup that must agree with one. Every change is told to <see cref="ExtentAccounts"/>.
 /// </summary>
-internal sealed class FileMap(Tree tree, ExtentAccounts accounts)
+internal sealed class FileMap(Tree tree, ExtentAccounts accounts, TransactionGate gate)
 {
     /// <summary>Appends the slices that touch [from, to) to <paramref name="found"/>, in order, clipped to the range.</summary>
     public void Find(InodeNumber inode, long from, long to, List<Slice> found)
@@ -36,11 +36,13 @@ internal sealed class FileMap(Tree tree, ExtentAccounts accounts)
     /// <summary>Puts a slice over whatever was there. Returns the change of allocated bytes. Joins it with the slice before it where both lie side by side.</summary>
     public long Put(InodeNumber inode, Slice slice)
     {
+        using TransactionGate.ChangeScope scope = gate.BeginChange();
         long change = slice.LengthBytes - Remove(inode, slice.FileOffset, slice.FileEnd);
         accounts.Add(slice.Extent, slice.LengthBytes);
         if (slice.FileOffset > 0 && TryFloor(inode, slice.FileOffset - 1, out Slice previous) && IsContinuedBy(previous, slice))
             slice = previous with { LengthBytes = previous.LengthBytes + slice.LengthBytes };
         Write(inode, slice);
+        scope.Complete();
         return change;
     }
 
@@ -50,6 +52,9 @@ internal sealed class FileMap(Tree tree, ExtentAccounts accounts)
         long removed = 0;
         var overlapping = new List<Slice>();
         FindWhole(inode, from, to, overlapping);
+        if (overlapping.Count == 0)
+            return 0;
+        using TransactionGate.ChangeScope scope = gate.BeginChange();
         foreach (Slice slice in overlapping)
         {
             Slice dead = slice.Clip(from, to);
@@ -63,6 +68,7 @@ internal sealed class FileMap(Tree tree, ExtentAccounts accounts)
             removed += dead.LengthBytes;
         }
 
+        scope.Complete();
         return removed;
     }
 

@@ -17,6 +17,8 @@ public sealed partial class FileSystem
     private const ulong LostExtents = 1 << 16;
     private const ulong LostInodes = 1 << 20;
 
+    /// <summary>The root that creating a pool writes: two empty trees.</summary>
+    private static readonly Generation _firstGeneration = new(1);
     private static readonly TimeSpan _compactionPeriod = TimeSpan.FromSeconds(20);
 
     private ExtentStore _store = null!;
@@ -63,11 +65,14 @@ public sealed partial class FileSystem
             });
         }
 
+        bool isNew = _metadata.Root.Generation == _firstGeneration && _inodes.Find(InodeNumber.Root) is null;
+        if (isNew)
+            MakeRoot();
         if (_isReadOnly)
             return;
         _store.RemoveUncommitted(new ExtentId(root.NextExtent), replay.Extents.Contains);
         FreeOrphans();
-        if (batches.Count > 0)
+        if (isNew || batches.Count > 0)
             _commit.Commit(force: true);
         if (_limits.ExtentWriters == 0)
             return;
@@ -331,7 +336,7 @@ public sealed partial class FileSystem
         _metadata.Pool.Changes.LimitBytes = 0;
         _assembler = new ExtentAssembler(
             _store, scheme, _metadata.CurrentTransaction, _metadata.Root.Counters.NextExtent + LostExtents, _limits.ExtentBuffers, _limits.ExtentWriters);
-        _contents = new FileContents(new FileMap(_tree, _accounts), _assembler, _catalog, _store, _segments, _journal);
+        _contents = new FileContents(new FileMap(_tree, _accounts, _gate), _assembler, _catalog, _store, _segments, _journal);
         _commit = new CommitCoordinator(new CommitParts(
             _gate, _inodes, _contents, _assembler, _accounts, _catalog, _store, _metadata, _journal, _limits, _log, TurnReadOnly));
         _compactor = new Compactor(_gate, _inodes, _contents, _catalog, _tree, scheme, _log);
@@ -354,6 +359,28 @@ public sealed partial class FileSystem
         if (_isReadOnly)
             return Errno.EROFS;
         return _space.HasRoomFor(lengthBytes) ? Errno.None : Errno.ENOSPC;
+    }
+
+    /// <summary>The root directory of a pool that was just created: 0755, owned by root.</summary>
+    private void MakeRoot()
+    {
+        FileTime now = Now();
+        var root = new Inode(InodeNumber.Root)
+        {
+            Parent = InodeNumber.Root,
+            Attributes = new Attributes
+            {
+                Inode = InodeNumber.Root,
+                Mode = FileType.Directory | 0x1ED,
+                LinkCount = 2,
+                AccessTime = now,
+                ModifyTime = now,
+                ChangeTime = now,
+                BirthTime = now,
+            },
+        };
+        using (_gate.EnterShared())
+            _inodes.Add(root);
     }
 
     /// <summary>Assigns the oldest dirty data until memory is within its bound. Inside the gate, no inode lock held.</summary>
@@ -403,6 +430,7 @@ public sealed partial class FileSystem
         bool overlaps = from == to && sourceOffset < destinationOffset + length && destinationOffset < sourceOffset + length;
         if (overlaps)
             return Errno.EINVAL;
+        using TransactionGate.ChangeScope change = _gate.BeginChange();
         _contents.Share(from, sourceOffset, to, destinationOffset, length, NoteShared);
         FileTime now = Now();
         (to.Attributes.ModifyTime, to.Attributes.ChangeTime) = (now, now);
@@ -410,6 +438,7 @@ public sealed partial class FileSystem
         KillPrivileges(to);
         _inodes.MarkDirty(from);
         _inodes.MarkDirty(to);
+        change.Complete();
         copied = length;
         return Errno.None;
     }

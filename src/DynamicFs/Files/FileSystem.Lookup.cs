@@ -138,6 +138,7 @@ public sealed partial class FileSystem
         lock (inode.Lock)
         {
             attributes = inode.Attributes;
+            attributes.AllocatedBytes += inode.Data?.Dirty.LengthBytes ?? 0;
             return !inode.IsGone;
         }
     }
