@@ -7,10 +7,10 @@ internal static class PoolName
 {
     public const int MaxLength = 64;
 
-    public static bool IsPath(string text) => text.Contains('/') || text is "." or "..";
-
-    /// <summary>Paths absolute, so that they mean the same in a daemon that works in '/'; names as they are.</summary>
-    public static string Absolute(string text) => IsPath(text) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(text)) : text;
+    /// <summary>Paths absolute, so that they mean the same in a daemon that works in '/'; names as they are. Several paths have ':' between them.</summary>
+    public static string Absolute(string text) => PoolDisks.IsPath(text)
+        ? string.Join(':', text.Split(':', StringSplitOptions.RemoveEmptyEntries).Select(path => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))))
+        : text;
 
     /// <summary>Names are plain words, so that they can stand in file names, fstab and logs.</summary>
     public static void Check(string name)

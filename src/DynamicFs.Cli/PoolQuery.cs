@@ -9,19 +9,17 @@ namespace DynamicFs.Cli;
 /// </summary>
 internal static class PoolQuery
 {
-    public static PoolStatus Status(string pool, Surroundings surroundings)
-    {
-        PoolIdentity identity = Identify(pool, surroundings);
-        return Ask(identity.Id, pool, surroundings, live => live.Status(), open => open.Status(null));
-    }
+    public static PoolStatus Status(string source, Surroundings surroundings)
+        => Ask(source, surroundings, live => live.Status(), open => open.Status(null));
 
-    /// <summary>The same for a known pool; a pool that cannot be looked at is UNAVAILABLE with the reason.</summary>
+    /// <summary>The same for all known pools: one that cannot be looked at is UNAVAILABLE with the reason.</summary>
     public static PoolStatus Status(PoolId id, string name, Surroundings surroundings)
     {
         try
         {
-            return Ask(id, surroundings.Registry.Find(id)?.Disks.Select(d => d.Path).FirstOrDefault(Directory.Exists) ?? name, surroundings,
-                live => live.Status(), open => open.Status(null));
+            if (LivePool.ById(id, surroundings) is { } live)
+                return Ask(live, c => c.Status());
+            return Status(surroundings.Registry.Find(id)?.Disks.Select(d => d.Path).FirstOrDefault(p => Directory.Exists(Path.Combine(p, ".dynfs"))) ?? name, surroundings);
         }
         catch (Exception e) when (e is PoolException or CorruptionException or DiskException or IOException or UnauthorizedAccessException)
         {
@@ -29,12 +27,51 @@ internal static class PoolQuery
         }
     }
 
-    public static RootsReport Roots(string pool, Surroundings surroundings)
-        => Ask(Identify(pool, surroundings).Id, pool, surroundings, live => live.Roots(), open => open.Roots());
+    public static RootsReport Roots(string source, Surroundings surroundings)
+        => Ask(source, surroundings, live => live.Roots(), open => open.Roots());
 
-    public static ExplainReport Explain(string path, Surroundings surroundings) => throw new NotImplementedException();
+    /// <param name="path">A path in a mount, or SOURCE:/path for a pool that is not mounted.</param>
+    public static ExplainReport Explain(string path, Surroundings surroundings)
+    {
+        // The source may be a path itself, so the last ':/' parts the two; a pool's name has neither.
+        int colon = PoolDisks.IsPath(path.Split(":/")[0]) ? path.LastIndexOf(":/", StringComparison.Ordinal) : path.IndexOf(":/", StringComparison.Ordinal);
+        if (colon > 0 && !File.Exists(path) && !Directory.Exists(path))
+            return Ask(path[..colon], surroundings, live => live.Explain(path[(colon + 1)..]), open => open.Explain(path[(colon + 1)..]), inspectOnly: false);
 
-    public static (FsckReport Report, ExitCode Code) Fsck(string pool, bool fragments, Surroundings surroundings) => throw new NotImplementedException();
+        LivePool mounted = LivePool.ByPath(path, surroundings);
+        return Ask(mounted, c => c.Explain(mounted.PathInMount));
+    }
+
+    public static (FsckReport Report, ExitCode Code) Fsck(string source, bool fragments, Surroundings surroundings)
+        => PoolFsck.Run(new PoolOpening { Source = PoolName.Absolute(source) }, surroundings.Registry, fragments);
+
+    private static T Ask<T>(string source, Surroundings surroundings, Func<ControlClient, T> live, Func<Pool, T> offline, bool inspectOnly = true)
+    {
+        source = PoolName.Absolute(source);
+        if (Mounted(source, surroundings) is { } mounted)
+            return Ask(mounted, live);
+        var opening = new PoolOpening { Source = source, ReadOnly = true, Degraded = true, InspectOnly = inspectOnly };
+        using Pool pool = Pool.Open(opening, surroundings.Registry, NullLoggerFactory.Instance);
+        return offline(pool);
+    }
+
+    private static T Ask<T>(LivePool pool, Func<ControlClient, T> question)
+    {
+        using ControlClient client = pool.Connect();
+        return question(client);
+    }
+
+    /// <summary>The live mount of the pool, found by its name, or by the label of the disk that was named.</summary>
+    private static LivePool? Mounted(string source, Surroundings surroundings)
+    {
+        LiveMount[] mounts = [.. surroundings.LiveMounts.List()];
+        if (mounts.Length == 0)
+            return null;
+        if (!PoolDisks.IsPath(source) && mounts.Count(m => m.Name == source) == 1)
+            return LivePool.ById(new PoolId(mounts.Single(m => m.Name == source).PoolId), surroundings);
+        using PoolDisks disks = PoolDisks.Find(source, surroundings.Registry);
+        return LivePool.ById(disks.Pool, surroundings);
+    }
 
     private static PoolStatus Unavailable(PoolId id, string name, Exception failure)
     {
@@ -52,20 +89,4 @@ internal static class PoolQuery
             ReadOnly = false,
         };
     }
-
-    private static PoolIdentity Identify(string pool, Surroundings surroundings) => throw new NotImplementedException();
-
-    private static T Ask<T>(PoolId id, string source, Surroundings surroundings, Func<ControlClient, T> live, Func<Pool, T> offline)
-    {
-        if (LivePool.ById(id, surroundings) is { } mounted)
-        {
-            using ControlClient client = mounted.Connect();
-            return live(client);
-        }
-
-        using Pool pool = Pool.Open(new PoolOpening { Source = PoolName.Absolute(source), ReadOnly = true, Degraded = true }, surroundings.Registry, NullLoggerFactory.Instance);
-        return offline(pool);
-    }
 }
-
-internal sealed record PoolIdentity(PoolId Id, string Name);

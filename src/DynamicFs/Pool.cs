@@ -1,4 +1,8 @@
 using DynamicFs.Admin;
+using DynamicFs.Disks;
+using DynamicFs.Extents;
+using DynamicFs.Files;
+using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 using Microsoft.Extensions.Logging;
 
@@ -7,10 +11,13 @@ namespace DynamicFs;
 /// <summary>How to open a pool.</summary>
 public sealed record PoolOpening
 {
-    /// <summary>Name of a registered pool, or the absolute path of any member disk.</summary>
+    /// <summary>Name of a registered pool, or the absolute path of any member disk (several with ':' between them).</summary>
     public required string Source { get; init; }
 
     public bool ReadOnly { get; init; }
+
+    /// <summary>Only look at metadata and extents: no files, no journal replay, nothing is changed.</summary>
+    public bool InspectOnly { get; init; }
 
     /// <summary>Open read-only even with fewer disks than the policy needs.</summary>
     public bool Degraded { get; init; }
@@ -20,7 +27,7 @@ public sealed record PoolOpening
     /// <summary>How long to wait for disks that are not there yet.</summary>
     public TimeSpan WaitDisks { get; init; }
 
-    /// <summary>How long to wait for another process to let go of the disks.</summary>
+    /// <summary>How long to wait for another process to let go of the disks: a daemon that was just told to unmount.</summary>
     public TimeSpan WaitLock { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>DYNFS_NO_FSYNC=1: nothing is synced. Loud, never stored.</summary>
@@ -30,22 +37,154 @@ public sealed record PoolOpening
     public bool VerifyDirect { get; init; }
 }
 
-/// <summary>An open pool: the only place that builds every layer, starts them in order and ends them in reverse.</summary>
-public sealed class Pool : IDisposable
+/// <summary>
+/// An open pool: the only place that builds every layer, starts them in order (disks, metadata, extents, files, watch) and ends them in reverse.
+/// While it is open all its disks are locked; a second opener gets E_LOCKING and changes nothing.
+/// </summary>
+public sealed partial class Pool : IDisposable
 {
-    private Pool()
+    private readonly PoolOpening _opening;
+    private readonly PoolRegistry _registry;
+    private readonly IReadOnlyList<MemberDisk> _members;
+    private readonly MetadataStore _metadata;
+    private readonly ExtentStore _extents;
+    private readonly ExtentCatalog _catalog;
+    private readonly FileSystem? _files;
+    private readonly PoolWatch? _watch;
+    private readonly List<string> _warnings;
+    private readonly string? _readOnlyReason;
+    private bool _isClosed;
+
+    private Pool(PoolOpening opening, PoolRegistry registry, PoolMembers members, ILoggerFactory loggers, TimeProvider time)
     {
+        (_opening, _registry, _members, _warnings, _readOnlyReason) = (opening, registry, members.Disks, members.Warnings, members.ReadOnlyReason);
+        (Id, Name) = (members.Pool, members.Name);
+        if (opening.NoFsync)
+            _warnings.Add("DYNFS_NO_FSYNC=1: nothing is synced; a power cut can lose the whole pool");
+        bool isReadOnly = opening.ReadOnly || opening.InspectOnly || _readOnlyReason is not null;
+        Generation newestSeen = opening.AcceptRollBack ? Generation.None : registry.NewestSeen(Id);
+        _metadata = MetadataStore.Open(Id, _members, newestSeen, new MetadataOptions(NoFsync: opening.NoFsync, Time: time, ReadOnly: isReadOnly));
+        try
+        {
+            _extents = new ExtentStore(Id, _members, new ExtentStoreOptions(opening.VerifyDirect, opening.NoFsync));
+            _catalog = new ExtentCatalog(_metadata.Pool);
+            if (opening.InspectOnly)
+                return;
+            _files = new FileSystem(new FileSystemParts(_metadata, _extents, time, loggers.CreateLogger("DynamicFs.Files")) { IsReadOnly = isReadOnly });
+            _files.Start();
+            _watch = new PoolWatch(this, loggers.CreateLogger("DynamicFs.Pool"));
+        }
+        catch
+        {
+            _extents?.Dispose();
+            _metadata.Dispose();
+            throw;
+        }
     }
 
-    public static Pool Open(PoolOpening opening, PoolRegistry registry, ILoggerFactory loggers, TimeProvider? time = null) => throw new NotImplementedException();
+    public PoolId Id { get; }
+    public string Name { get; }
 
-    public PoolStatus Status(LiveMount? mount) => throw new NotImplementedException();
+    public FileSystem Files => _files ?? throw new InvariantException("a pool opened for inspection has no files");
 
-    public RootsReport Roots() => throw new NotImplementedException();
+    /// <summary>The newest committed generation.</summary>
+    public Generation Generation => _metadata.Root.Generation;
 
-    public ExplainReport Explain(string path) => throw new NotImplementedException();
+    internal IReadOnlyList<MemberDisk> Members => _members;
+    internal MetadataStore Metadata => _metadata;
+    internal ExtentStore Extents => _extents;
+    internal ExtentCatalog Catalog => _catalog;
 
+    public static Pool Open(PoolOpening opening, PoolRegistry registry, ILoggerFactory loggers, TimeProvider? time = null)
+    {
+        ILogger log = loggers.CreateLogger("DynamicFs.Pool");
+        PoolMembers members = PoolMembers.Lock(opening, registry, log);
+        try
+        {
+            var pool = new Pool(opening, registry, members, loggers, time ?? TimeProvider.System);
+            foreach (string warning in pool._warnings)
+                LogWarning(log, pool.Name, warning);
+            pool.Remember();
+            return pool;
+        }
+        catch
+        {
+            members.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A full commit. Throws the reason when it cannot be had.</summary>
+    public void Commit()
+    {
+        if (Files.SyncAll() != Errno.None)
+            throw Files.Failure ?? new PoolException(ErrorId.Io, $"pool {Name}: the commit failed; the log says why");
+    }
+
+    /// <summary>The last commit, then the end of everything. Throws when something acknowledged could not be made durable.</summary>
+    public void Close()
+    {
+        if (_isClosed)
+            return;
+        _isClosed = true;
+        try
+        {
+            _watch?.Dispose();
+            _files?.Stop();
+            if (_files?.Failure is { } failure)
+                throw new PoolException(failure.Id, failure.Message, failure);
+            Remember();
+        }
+        finally
+        {
+            _extents.Dispose();
+            _metadata.Dispose();
+            foreach (MemberDisk member in _members)
+                member.Dispose();
+        }
+    }
+
+    /// <summary>As <see cref="Close"/>; who wants to know whether the last commit went well calls that.</summary>
     public void Dispose()
     {
+        try
+        {
+            Close();
+        }
+        catch (Exception e) when (e is PoolException or DiskException or CorruptionException)
+        {
+            // Logged by the commit; the state on disks is the last good one.
+        }
     }
+
+    /// <summary>Writes the paths and the newest generation to the registry; what cannot be written is lost from a cache only.</summary>
+    internal void Remember()
+    {
+        if (_opening.InspectOnly)
+            return;
+        try
+        {
+            RegisteredPool? known = _registry.Find(Id);
+            var disks = _members.Select(m => new RegisteredDisk(m.Id.Value, m.IsPresent ? m.Name : known?.Disks.FirstOrDefault(d => d.Id == m.Id.Value)?.Path ?? m.Name));
+            // With a disk away, this witness may be all that tells an old set of disks from a new one after a power cut.
+            bool isWitness = _members.Any(m => !m.IsPresent);
+            _registry.Save(new RegisteredPool(RegisteredPool.CurrentSchemaVersion, Id.Value, Name, [.. disks], Generation.Value), durable: isWitness);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            AddWarning($"the registry in {_registry.State.Path} cannot be written ({e.Message}): the pool can still be mounted by a disk's path");
+        }
+    }
+
+    private void AddWarning(string warning)
+    {
+        lock (_warnings)
+        {
+            if (!_warnings.Contains(warning))
+                _warnings.Add(warning);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "pool {Pool}: {Warning}")]
+    private static partial void LogWarning(ILogger log, string pool, string warning);
 }

@@ -7,6 +7,17 @@ internal sealed record MountRequest(string Source, string MountPoint, MountOptio
     public IReadOnlyList<string> ToArguments()
         => ["mount", "--foreground", JsonLog ? "--log-format=json" : "--log-format=text", "-o", Options.ToList(), "--", Source, MountPoint];
 
+    public PoolOpening ToOpening(bool noFsync) => new()
+    {
+        Source = Source,
+        ReadOnly = Options.ReadOnly,
+        Degraded = Options.Degraded,
+        AcceptRollBack = Options.AcceptRollBack,
+        WaitDisks = Options.WaitDisks,
+        NoFsync = noFsync,
+        VerifyDirect = Options.VerifyDirect,
+    };
+
     /// <summary>A file name for the log: the pool's name, or the disk's path with its slashes replaced.</summary>
     public string LogName => Source.Trim('/').Replace('/', '-');
 }

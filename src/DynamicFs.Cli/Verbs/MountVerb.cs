@@ -45,7 +45,7 @@ internal static class MountVerb
         {
             if (request.Options.Remount)
                 return Remount.Run(request, surroundings, output);
-            StaleMount.Clear(request.MountPoint, surroundings);
+            Unmounting.ClearStale(request.MountPoint, surroundings);
             request = request with { MountPoint = MountPoint.Check(request.MountPoint, request.Options.NonEmpty, MountTable.Read()) };
             if (fake)
                 return (int)ExitCode.Done;

@@ -29,9 +29,6 @@ public sealed class ControlClient : IDisposable
     public ExplainReport Explain(string path)
         => Send(HttpMethod.Get, $"/v1/explain?path={Uri.EscapeDataString(path)}", ReportJson.Readable.ExplainReport, Timeout.InfiniteTimeSpan);
 
-    public MountReport Unmount(bool lazy)
-        => Send(HttpMethod.Post, $"/v1/unmount?lazy={(lazy ? "true" : "false")}", ReportJson.Readable.MountReport, Timeout.InfiniteTimeSpan);
-
     public void Dispose() => _http.Dispose();
 
     private static async ValueTask<Stream> Connect(string path, CancellationToken stop)

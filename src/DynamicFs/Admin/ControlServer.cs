@@ -16,9 +16,8 @@ using Microsoft.Extensions.Options;
 namespace DynamicFs.Admin;
 
 /// <summary>What the control socket can ask of a live mount. Each is called on a thread of its own and may block or throw <see cref="PoolException"/>.</summary>
-/// <param name="Unmount">Commits and unmounts; the argument detaches a mount that is in use too.</param>
 public sealed record ControlActions(
-    Func<PoolStatus> Status, Func<MountReport> Sync, Func<RootsReport> Roots, Func<string, ExplainReport> Explain, Func<bool, MountReport> Unmount);
+    Func<PoolStatus> Status, Func<MountReport> Sync, Func<RootsReport> Roots, Func<string, ExplainReport> Explain);
 
 /// <summary>
 /// HTTP on a unix socket beside a live mount: Kestrel alone, without host or container. The socket is 0600 in a directory of its owner, and every
@@ -95,9 +94,6 @@ public sealed class ControlServer : IDisposable, IHttpApplication<IFeatureCollec
                     break;
                 case "GET /v1/explain":
                     await Reply(http, _actions.Explain(http.Request.Query["path"].ToString()), ReportJson.Readable.ExplainReport);
-                    break;
-                case "POST /v1/unmount":
-                    await Reply(http, _actions.Unmount(http.Request.Query["lazy"] == "true"), ReportJson.Readable.MountReport);
                     break;
                 default:
                     await Fail(http, StatusCodes.Status404NotFound, ErrorId.Usage, $"no such request: {http.Request.Method} {http.Request.Path}");

@@ -34,6 +34,15 @@ public sealed class LiveMounts(StateDirectory state)
         JsonFile.Replace(PathOf(mount.PoolId), mount, StateJson.Default.LiveMount, durable: false);
     }
 
+    /// <summary>How the last mount of a pool ended: null when all of it is durable. Valid after its process has ended; asking forgets it.</summary>
+    public string? TakeEndFailure(LiveMount mount)
+    {
+        if (JsonFile.Read(PathOf(mount.PoolId), StateJson.Default.LiveMount) is not { } left || left.ProcessId != mount.ProcessId || left.ProcessStart != mount.ProcessStart)
+            return null;
+        File.Delete(PathOf(mount.PoolId));
+        return left.EndFailure ?? "the daemon ended without a word; its last seconds of changes may be lost";
+    }
+
     /// <summary>Forgets a mount of <paramref name="processId"/>; an entry of another process stays.</summary>
     public void Remove(PoolId id, int processId)
     {
@@ -46,8 +55,9 @@ public sealed class LiveMounts(StateDirectory state)
     private string PathOf(Guid id) => Path.Combine(state.RunPath, $"{id:D}.json");
 }
 
+/// <summary>One mount and the daemon behind it. A daemon that ends well takes its entry away; one whose last commit failed leaves it with the reason.</summary>
 /// <param name="ProcessStart">The daemon's start time from /proc (clock ticks after boot), so that a reused process id is not taken for it.</param>
-public sealed record LiveMount(int SchemaVersion, Guid PoolId, string Name, string MountPoint, int ProcessId, long ProcessStart, bool ReadOnly)
+public sealed record LiveMount(int SchemaVersion, Guid PoolId, string Name, string MountPoint, int ProcessId, long ProcessStart, bool ReadOnly, string? EndFailure = null)
 {
     internal bool IsAlive => ProcessStartOf(ProcessId) == ProcessStart;
 

@@ -35,6 +35,13 @@ public sealed partial class LinuxDisk
         };
     }
 
+    /// <summary>Throws what <see cref="Format"/> would refuse, and changes nothing.</summary>
+    public static void CheckFormat(string path, bool allowNonEmpty)
+    {
+        using SafeFileHandle parent = OpenOperatorDirectory(path);
+        CheckUsable(path, parent, allowNonEmpty);
+    }
+
     /// <summary>
     /// Makes an empty disk below <paramref name="path"/>: <c>.dynfs</c> (0700), its directories and the lock file, durable on return. Then runs
     /// <paramref name="prepare"/> (the label, for one). When anything fails, everything made is removed again. Throws <see cref="PoolException"/>:

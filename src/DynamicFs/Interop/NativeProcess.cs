@@ -15,6 +15,7 @@ internal static unsafe partial class NativeProcess
     private const int OpenWriteAppendCreate = 0x1 | 0x400 | 0x40;
     private const int OpenDirectoryForNaming = 0x200000 | 0x80000;
     private const int SetDescriptorFlags = 2;
+    private const int SetIoFlusherOption = 57;
     private const int CloseOnExec = 1;
 
     /// <summary>Opaque glibc and musl structures are at most 336 bytes.</summary>
@@ -72,6 +73,12 @@ internal static unsafe partial class NativeProcess
 
     /// <summary>kill(2); false when there is no such process.</summary>
     public static bool Signal(int processId, int signal) => Kill(processId, signal) == 0;
+
+    /// <summary>
+    /// PR_SET_IO_FLUSHER: memory that this process needs to serve is not reclaimed through the filesystem that it serves. Needs
+    /// CAP_SYS_RESOURCE; without it the process goes on as usual.
+    /// </summary>
+    public static bool SetIoFlusher() => ProcessControl(SetIoFlusherOption, 1, 0, 0, 0) == 0;
 
     public static uint EffectiveUserId() => GetEffectiveUserId();
 
@@ -146,6 +153,9 @@ internal static unsafe partial class NativeProcess
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint GetEffectiveUserId();
+
+    [LibraryImport("libc", EntryPoint = "prctl")]
+    private static partial int ProcessControl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 
     // open and fcntl are variadic; on both supported ABIs an int argument is passed as a fixed one would be.
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

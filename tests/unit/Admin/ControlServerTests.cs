@@ -18,14 +18,12 @@ public sealed class ControlServerTests
         string? asked = null;
         var actions = new ControlActions(
             () => throw new PoolException(ErrorId.Io, "a disk is gone"), () => Synced, () => throw new InvalidOperationException(),
-            p => { asked = p; throw new PoolException(ErrorId.NotFound, "no such file"); }, lazy => Synced with { Action = lazy ? "lazy" : "plain" });
+            p => { asked = p; throw new PoolException(ErrorId.NotFound, "no such file"); });
         using ControlServer server = ControlServer.Start(path, actions, NullLoggerFactory.Instance);
         using var client = new ControlClient(path);
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
         Assert.Equal(12UL, client.Sync().Generation);
-        Assert.Equal("lazy", client.Unmount(lazy: true).Action);
-        Assert.Equal("plain", client.Unmount(lazy: false).Action);
         PoolException failed = Assert.Throws<PoolException>(() => client.Status());
         Assert.Equal((ErrorId.Io, "a disk is gone"), (failed.Id, failed.Message));
         Assert.Equal(ErrorId.NotFound, Assert.Throws<PoolException>(() => client.Explain("/a b/ü?&")).Id);
@@ -37,7 +35,7 @@ public sealed class ControlServerTests
     {
         using var scratch = new ScratchDirectory();
         string path = scratch.Sub("c.sock");
-        var actions = new ControlActions(() => throw new InvalidOperationException(), () => Synced, () => throw new InvalidOperationException(), _ => throw new InvalidOperationException(), _ => Synced);
+        var actions = new ControlActions(() => throw new InvalidOperationException(), () => Synced, () => throw new InvalidOperationException(), _ => throw new InvalidOperationException());
         using ControlServer server = ControlServer.Start(path, actions, NullLoggerFactory.Instance);
         using var client = new ControlClient(path);
         Assert.Throws<PoolException>(() => client.Status());
@@ -58,7 +56,7 @@ public sealed class ControlServerTests
         using var scratch = new ScratchDirectory();
         string path = Path.Combine(scratch.Make(new string('d', 120)), "c.sock");
         File.WriteAllText(path, "left by a dead daemon");
-        using (ControlServer.Start(path, new ControlActions(null!, () => Synced, null!, null!, null!), NullLoggerFactory.Instance))
+        using (ControlServer.Start(path, new ControlActions(null!, () => Synced, null!, null!), NullLoggerFactory.Instance))
         {
             using var client = new ControlClient(path);
             Assert.Equal(12UL, client.Sync().Generation);

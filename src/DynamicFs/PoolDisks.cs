@@ -1,0 +1,258 @@
+using DynamicFs.Admin;
+using DynamicFs.Disks;
+using DynamicFs.Primitives;
+
+namespace DynamicFs;
+
+/// <summary>One disk that was found and read: where, and what its label says.</summary>
+internal sealed record FoundDisk(string Path, LinuxDisk Disk, DiskLabel Label);
+
+/// <summary>
+/// The disks of one pool that are there now, attached but not locked. Found from a pool's name (through the registry) or from any member's path: the label
+/// there names all members, and these are looked for at the registered paths, beside the disks already found, and at the top of every mounted filesystem.
+/// A label that cannot be read counts as a missing disk, and <see cref="Notes"/> says why. Owns the disks until they are taken.
+/// </summary>
+internal sealed class PoolDisks : IDisposable
+{
+    private const int MaxSiblings = 1024;
+
+    private readonly Dictionary<DiskId, FoundDisk> _found = [];
+    private readonly HashSet<string> _tried = [];
+    private readonly List<string> _notes = [];
+
+    private PoolDisks()
+    {
+    }
+
+    public PoolId Pool { get; private set; }
+    public string Name { get; private set; } = "";
+    public IReadOnlyList<DiskId> Members { get; private set; } = [];
+    public RedundancyScheme Scheme { get; private set; }
+    public RegisteredPool? Registered { get; private set; }
+
+    /// <summary>What was odd on the way: unreadable labels, disks of other pools at registered paths.</summary>
+    public IReadOnlyList<string> Notes => _notes;
+
+    public int PresentCount => _found.Count;
+    public bool IsComplete => _found.Count == Members.Count;
+
+    public FoundDisk? Find(DiskId id) => _found.GetValueOrDefault(id);
+
+    /// <summary>Where a member is, or was when this host last saw it; its id when nobody knows.</summary>
+    public string PathOf(DiskId id)
+        => Find(id)?.Path ?? Registered?.Disks.FirstOrDefault(d => d.Id == id.Value)?.Path ?? $"(unknown path, disk {id})";
+
+    public string MissingText => string.Join(", ", Members.Where(id => Find(id) is null).Select(PathOf));
+
+    /// <summary>Looks for the disks of the pool that <paramref name="source"/> names. Throws when not even one of them can be read.</summary>
+    public static PoolDisks Find(string source, PoolRegistry registry)
+    {
+        var disks = new PoolDisks();
+        try
+        {
+            if (IsPath(source))
+                disks.FindByPaths(source.Split(':', StringSplitOptions.RemoveEmptyEntries));
+            else
+                disks.FindByName(source, registry);
+            disks.Registered = registry.Find(disks.Pool);
+            disks.FindTheOthers();
+            return disks;
+        }
+        catch
+        {
+            disks.Dispose();
+            throw;
+        }
+    }
+
+    public static bool IsPath(string source) => source.Contains('/') || source is "." or "..";
+
+    public void Dispose()
+    {
+        foreach (FoundDisk disk in _found.Values)
+            disk.Disk.Dispose();
+        _found.Clear();
+    }
+
+    /// <summary>Hands a disk over: from now on the caller disposes it.</summary>
+    public FoundDisk? Take(DiskId id) => _found.Remove(id, out FoundDisk? disk) ? disk : null;
+
+    private void FindByPaths(string[] paths)
+    {
+        foreach (string path in paths)
+        {
+            string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+            if (!_tried.Add(full))
+                continue;
+            LinuxDisk disk = LinuxDisk.Attach(full);
+            DiskLabel label = ReadOrDispose(disk);
+            if (_found.Count > 0 && label.Pool != Pool)
+            {
+                disk.Dispose();
+                throw new PoolException(ErrorId.DiskForeign, $"{full} belongs to pool {label.PoolName} ({label.Pool}), not to {Name} ({Pool}): name disks of one pool only");
+            }
+
+            Add(new FoundDisk(full, disk, label));
+        }
+    }
+
+    private void FindByName(string name, PoolRegistry registry)
+    {
+        IReadOnlyList<RegisteredPool> pools = registry.FindByName(name);
+        if (pools.Count == 0)
+            throw Unknown(name, registry);
+        if (pools.Count > 1)
+        {
+            string choices = string.Join(" or ", pools.Select(p => p.Disks.Count > 0 ? p.Disks[0].Path : p.Id.ToString()));
+            throw new PoolException(ErrorId.NameAmbiguous, $"{pools.Count} pools are called {name}: name the one you mean by a disk's path ({choices})");
+        }
+
+        (Registered, Pool, Name) = (pools[0], new PoolId(pools[0].Id), name);
+        foreach (RegisteredDisk disk in pools[0].Disks)
+            TryPath(disk.Path, isRegistered: true);
+        if (_found.Count == 0)
+            TryMountedFileSystems();
+        if (_found.Count == 0)
+        {
+            string paths = string.Join(", ", pools[0].Disks.Select(d => d.Path));
+            throw new PoolException(ErrorId.MissingDisks,
+                $"no disk of pool {name} is there; they were last seen at {paths}.{NotesText} Mount their filesystems, or name the pool by a disk's new path");
+        }
+    }
+
+    private string NotesText => _notes.Count == 0 ? "" : $" ({string.Join("; ", _notes)}).";
+
+    private static PoolException Unknown(string name, PoolRegistry registry)
+    {
+        string known = string.Join(", ", registry.List().Select(p => p.Name));
+        return new PoolException(ErrorId.NotFound,
+            $"no pool called {name} is known on this host{(known.Length > 0 ? $" (known: {known})" : "")}; name it by the path of any of its disks, for example /mnt/d1");
+    }
+
+    private void FindTheOthers()
+    {
+        foreach (RegisteredDisk disk in Registered?.Disks ?? [])
+        {
+            if (!IsComplete)
+                TryPath(disk.Path, isRegistered: true);
+        }
+
+        if (!IsComplete)
+            TrySiblings();
+        if (!IsComplete)
+            TryMountedFileSystems();
+    }
+
+    private void TrySiblings()
+    {
+        foreach (string parent in _found.Values.Select(d => Path.GetDirectoryName(d.Path)).OfType<string>().Distinct().ToArray())
+        {
+            try
+            {
+                foreach (string sibling in Directory.EnumerateDirectories(parent).Take(MaxSiblings))
+                {
+                    if (!IsComplete)
+                        TryPath(sibling, isRegistered: false);
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                _notes.Add($"{parent} cannot be searched: {e.Message}");
+            }
+        }
+    }
+
+    /// <summary>Only filesystems that can be disks: looking into a FUSE or network mount could hang on a dead server, or on ourselves.</summary>
+    private void TryMountedFileSystems()
+    {
+        foreach (MountEntry mount in MountTable.Read().Entries)
+        {
+            bool isDiskLike = mount.Type is "ext4" or "ext3" or "ext2" or "xfs" or "btrfs" or "f2fs" or "zfs" or "bcachefs" or "jfs" or "tmpfs";
+            if (isDiskLike && (Members.Count == 0 || !IsComplete))
+                TryPath(mount.MountPoint, isRegistered: false);
+        }
+    }
+
+    /// <summary>Takes the disk at a path when it is one of ours.</summary>
+    private void TryPath(string path, bool isRegistered)
+    {
+        if (!_tried.Add(path))
+            return;
+        LinuxDisk disk;
+        try
+        {
+            disk = LinuxDisk.Attach(path);
+        }
+        catch (PoolException e)
+        {
+            bool isPlainlyAbsent = e.Id == ErrorId.NotFound || e.Id == ErrorId.DiskPathInvalid;
+            if (isRegistered && !isPlainlyAbsent)
+                _notes.Add(e.Message);
+            return;
+        }
+
+        if (TryRead(disk, isRegistered) is { } label)
+            Add(new FoundDisk(path, disk, label));
+        else
+            disk.Dispose();
+    }
+
+    private DiskLabel? TryRead(LinuxDisk disk, bool isRegistered)
+    {
+        try
+        {
+            DiskLabel label = DiskLabelFile.Read(disk);
+            if (label.Pool == Pool)
+                return label;
+            if (isRegistered)
+                _notes.Add($"{disk.Name} holds a disk of another pool ({label.PoolName}); it is left alone");
+        }
+        catch (Exception e) when (e is PoolException or CorruptionException or DiskException)
+        {
+            if (isRegistered || e is CorruptionException)
+                _notes.Add(e.Message);
+        }
+
+        return null;
+    }
+
+    private static DiskLabel ReadOrDispose(LinuxDisk disk)
+    {
+        try
+        {
+            return DiskLabelFile.Read(disk);
+        }
+        catch
+        {
+            disk.Dispose();
+            throw;
+        }
+    }
+
+    private void Add(FoundDisk disk)
+    {
+        if (_found.Count == 0)
+            (Pool, Name, Members, Scheme) = (disk.Label.Pool, disk.Label.PoolName, disk.Label.Members, disk.Label.Scheme);
+        if (_found.TryGetValue(disk.Label.Id, out FoundDisk? other))
+        {
+            bool isSame = other.Disk.IsSameAs(disk.Disk);
+            disk.Disk.Dispose();
+            if (!isSame)
+            {
+                throw new PoolException(ErrorId.DiskDuplicate,
+                    $"{other.Path} and {disk.Path} both hold disk {disk.Label.Id} of pool {Name}: one is a copy of the other. Take the copy away (unmount it), then try again");
+            }
+
+            return;
+        }
+
+        if (!Members.Contains(disk.Label.Id))
+        {
+            _notes.Add($"{disk.Path} holds disk {disk.Label.Id}, which is no member of pool {Name} any more; it is left alone");
+            disk.Disk.Dispose();
+            return;
+        }
+
+        _found.Add(disk.Label.Id, disk);
+    }
+}

@@ -1,0 +1,114 @@
+using DynamicFs.Admin;
+using DynamicFs.Disks;
+using DynamicFs.Extents;
+using DynamicFs.Files;
+using DynamicFs.Metadata;
+using DynamicFs.Primitives;
+
+namespace DynamicFs;
+
+/// <summary>What an open pool tells about itself, all of it from memory except the extents of a file.</summary>
+public sealed partial class Pool
+{
+    /// <summary>How long status waits for the first count of extents after a mount.</summary>
+    private static readonly TimeSpan s_firstCount = TimeSpan.FromMilliseconds(500);
+
+    internal int Tolerance => _metadata.Root.Shape.DefaultScheme.Tolerance;
+
+    private PoolShape Shape => _metadata.Root.Shape;
+
+    public MountReport Report(string action, LiveMount mount)
+        => new(Schema.Version, action, Name, Id.Value, mount.MountPoint, Files.IsReadOnly, Generation.Value, Warnings());
+
+    public PoolStatus Status(LiveMount? mount)
+    {
+        RootRecord root = _metadata.Root;
+        RedundancyStatus? redundancy = _watch is null ? PoolWatch.Count(this, () => false) : _watch.Redundancy(s_firstCount);
+        Verdict verdict = Verdict.Judge(VerdictInput(redundancy));
+        return new PoolStatus
+        {
+            Name = Name,
+            Id = Id.Value,
+            State = verdict.StateName,
+            ExitCode = (int)verdict.ExitCode,
+            Summary = verdict.Summary,
+            Impact = verdict.Impact,
+            Action = verdict.Action,
+            Mounted = mount is not null,
+            MountPoint = mount?.MountPoint,
+            ProcessId = mount?.ProcessId,
+            ReadOnly = _files?.IsReadOnly ?? false,
+            ReadOnlyReason = ReadOnlyReason,
+            Policy = Shape.DefaultScheme.ToString(),
+            Tolerance = Tolerance,
+            DisksTotal = _members.Count,
+            DisksPresent = _members.Count(m => m.IsPresent),
+            Generation = root.Generation.Value,
+            CommittedAt = root.Time,
+            Space = Space(root),
+            Redundancy = redundancy,
+            Warnings = Warnings(),
+            Disks = Disks(),
+        };
+    }
+
+    public RootsReport Roots() => new(Schema.Version, Name, Id.Value,
+    [
+        .. _metadata.ListRoots().Select(listing => new RootStatus(
+            listing.Root.Generation.Value, listing.Root.Time, listing.Verdict, listing.DiskIndexes, listing.Root.Counters.UsedBytes, listing.Root.Counters.InodeCount)),
+    ]);
+
+    private string? ReadOnlyReason => _readOnlyReason ?? _files?.Failure?.Message;
+
+    private VerdictInput VerdictInput(RedundancyStatus? redundancy)
+    {
+        MemberDisk[] missing = [.. _members.Where(m => !m.IsPresent)];
+        MemberDisk[] unhealthy = [.. _members.Where(m => m.IsPresent && m.State != DiskState.Healthy)];
+        return new VerdictInput
+        {
+            Name = Name,
+            Total = _members.Count,
+            Tolerance = Tolerance,
+            Missing = missing.Length,
+            MissingText = string.Join(", ", missing.Select(m => m.Name)),
+            Unhealthy = unhealthy.Length,
+            UnhealthyText = string.Join(", ", unhealthy.Select(m => $"{m.Name} ({DiskStateName.Of(m.State)})")),
+            Redundancy = redundancy,
+            ReadOnlyReason = ReadOnlyReason,
+        };
+    }
+
+    private SpaceStatus? Space(RootRecord root)
+    {
+        if (_files is not null && _files.GetSpace(out FileSystemSpace space) == Errno.None)
+            return new SpaceStatus(space.TotalBytes, space.AvailableBytes, Math.Max(0, space.TotalBytes - space.AvailableBytes), root.Counters.InodeCount);
+        if (_files is not null)
+            return null;
+        (long available, long total) = _extents.Capacity(Shape.DefaultScheme);
+        return new SpaceStatus(total, available, root.Counters.UsedBytes, root.Counters.InodeCount);
+    }
+
+    private IReadOnlyList<string> Warnings()
+    {
+        lock (_warnings)
+            return [.. _warnings];
+    }
+
+    private DiskStatus[] Disks() => [.. _members.Select(member =>
+    {
+        DiskSpace? space = _watch is null ? (member.IsPresent ? member.Disk!.Space() : null) : _watch.SpaceOf(member.Index);
+        return new DiskStatus
+        {
+            Index = member.Index,
+            Id = member.Id.Value,
+            Path = member.Name,
+            Present = member.IsPresent,
+            State = DiskStateName.Of(member.State),
+            Reason = member.IsPresent ? null : "not found; it was last seen at this path",
+            Metadata = Shape.MetadataDisks.Contains(member.Index),
+            TotalBytes = space?.TotalBytes ?? 0,
+            AvailableBytes = space?.AvailableBytes ?? 0,
+            FailedCalls = member.ReadFailureCount + member.WriteFailureCount + member.CorruptionCount,
+        };
+    })];
+}
