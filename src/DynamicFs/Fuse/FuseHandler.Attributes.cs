@@ -20,19 +20,25 @@ internal sealed unsafe partial class FuseHandler
 
     private Errno GetAttributes(in FuseInHeader header, FuseBuffer buffer)
     {
-        Errno errno = files.GetAttributes(Node(header), out Attributes attributes);
-        return AppendAttributes(Stale(errno), buffer, attributes);
+        Errno errno = AttributesOf(Node(header), out Attributes attributes);
+        return AppendAttributes(errno, buffer, attributes);
     }
 
     private Errno GetStatx(in FuseInHeader header, FuseBuffer buffer)
     {
-        Errno errno = files.GetAttributes(Node(header), out Attributes attributes);
+        Errno errno = AttributesOf(Node(header), out Attributes attributes);
         if (errno != Errno.None)
-            return Stale(errno);
+            return errno;
         ref FuseStatxOut reply = ref buffer.Append<FuseStatxOut>();
         reply.AttrValid = _validSeconds;
         Fill(ref reply.Stat, attributes);
         return Errno.None;
+    }
+
+    private Errno AttributesOf(InodeNumber inode, out Attributes attributes)
+    {
+        Errno errno = Stale(files.GetAttributes(inode, out attributes));
+        return errno == Errno.ESTALE && _removed.TryGet(inode, out attributes) ? Errno.None : errno;
     }
 
     private Errno SetAttributes(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)

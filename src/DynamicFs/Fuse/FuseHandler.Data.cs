@@ -64,11 +64,18 @@ internal sealed unsafe partial class FuseHandler
             return Errno.EINVAL;
         if (request->Offset > long.MaxValue || request->Offset + request->Size > long.MaxValue)
             return Errno.EFBIG;
+        InodeNumber inode = Node(header);
         bool killPrivileges = (request->WriteFlags & FuseAbi.WriteKillSuidgid) != 0;
-        Errno errno = files.Write(Node(header), (long)request->Offset, data, killPrivileges);
-        if (errno == Errno.None)
-            buffer.Append<FuseWriteOut>().Size = (uint)data.Length;
-        return Stale(errno);
+
+        // Before a write through the page cache the kernel has the mode cleared with a SETATTR of its own; before a direct one it does not.
+        bool hadPrivileges = killPrivileges && options.DirectWrites && HasPrivilegedMode(inode);
+        Errno errno = files.Write(inode, (long)request->Offset, data, killPrivileges);
+        if (errno != Errno.None)
+            return Stale(errno);
+        if (hadPrivileges)
+            attributesChanged(inode);
+        buffer.Append<FuseWriteOut>().Size = (uint)data.Length;
+        return Errno.None;
     }
 
     private Errno Allocate(in FuseInHeader header, FuseArguments arguments)
@@ -116,17 +123,20 @@ internal sealed unsafe partial class FuseHandler
     }
 
     /// <summary>
-    /// FALLOCATE and COPY_FILE_RANGE have no flag that asks for it, yet changing a file clears setuid, setgid and capabilities unless root does it.
+    /// Changing a file clears setuid, setgid and capabilities unless root does it. FALLOCATE and COPY_FILE_RANGE have no flag that says so, and kernels
+    /// before 6.0 send no SETATTR first.
     /// </summary>
     private void DropPrivileges(in FuseInHeader header, InodeNumber inode)
     {
-        if (header.Uid == 0 || files.GetAttributes(inode, out Attributes attributes) != Errno.None || !attributes.IsRegular)
+        if (header.Uid == 0 || !(HasPrivilegedMode(inode) || files.GetXattr(inode, "security.capability"u8, default, out _) == Errno.None))
             return;
-        bool isPrivileged = (attributes.Mode & SetUserId) != 0 || (attributes.Mode & SetGroupIdAndExecute) == SetGroupIdAndExecute
-            || files.GetXattr(inode, "security.capability"u8, default, out _) == Errno.None;
-        if (isPrivileged)
-            _ = files.SetAttributes(Caller(header), inode, new AttributeChange { Mask = AttributeMask.KillPrivileges }, out _);
+        _ = files.SetAttributes(Caller(header), inode, new AttributeChange { Mask = AttributeMask.KillPrivileges }, out _);
+        attributesChanged(inode);
     }
+
+    private bool HasPrivilegedMode(InodeNumber inode) =>
+        files.GetAttributes(inode, out Attributes attributes) == Errno.None && attributes.IsRegular
+        && ((attributes.Mode & SetUserId) != 0 || (attributes.Mode & SetGroupIdAndExecute) == SetGroupIdAndExecute);
 
     private const uint SetUserId = 0x800;
     private const uint SetGroupIdAndExecute = 0x408;

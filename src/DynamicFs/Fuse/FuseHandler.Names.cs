@@ -107,7 +107,13 @@ internal sealed unsafe partial class FuseHandler
     private Errno RemoveDirectory(in FuseInHeader header, FuseArguments arguments)
     {
         Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
-        return errno == Errno.None ? files.RemoveDirectory(Caller(header), Node(header), name) : errno;
+        if (errno != Errno.None)
+            return errno;
+        bool isKnown = IsDirectory(Node(header), name, out Attributes removed);
+        errno = files.RemoveDirectory(Caller(header), Node(header), name);
+        if (errno == Errno.None && isKnown)
+            _removed.Add(removed);
+        return errno;
     }
 
     private Errno Rename(in FuseInHeader header, FuseArguments arguments)
@@ -131,8 +137,29 @@ internal sealed unsafe partial class FuseHandler
         if (errno != Errno.None)
             return errno;
         errno = arguments.TakeNewName(out ReadOnlySpan<byte> newName);
-        return errno == Errno.None ? files.Rename(Caller(header), Node(header), name, newParent, newName, flags) : errno;
+        if (errno != Errno.None)
+            return errno;
+        return flags == RenameFlags.None
+            ? RenameOver(header, name, newParent, newName)
+            : files.Rename(Caller(header), Node(header), name, newParent, newName, flags);
     }
+
+    private Errno RenameOver(in FuseInHeader header, ReadOnlySpan<byte> name, InodeNumber newParent, ReadOnlySpan<byte> newName)
+    {
+        bool replaces = files.Lookup(newParent, newName, out Attributes replaced) == Errno.None;
+        bool takesLastName = replaces && !replaced.IsDirectory && replaced.LinkCount == 1;
+        if (takesLastName)
+            _replaced.Keep(replaced.Inode);
+        Errno errno = files.Rename(Caller(header), Node(header), name, newParent, newName, RenameFlags.None);
+        if (errno == Errno.None && replaces && replaced.IsDirectory)
+            _removed.Add(replaced);
+        if (errno != Errno.None && takesLastName)
+            _replaced.Forget(replaced.Inode);
+        return errno;
+    }
+
+    private bool IsDirectory(InodeNumber parent, ReadOnlySpan<byte> name, out Attributes attributes) =>
+        files.Lookup(parent, name, out attributes) == Errno.None && attributes.IsDirectory;
 
     /// <summary>Without DONT_MASK the kernel has applied the umask itself.</summary>
     private uint Umask(uint umask) => Agreed.Has(FuseInitFlags.DontMask) ? umask : 0;

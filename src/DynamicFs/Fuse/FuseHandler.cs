@@ -10,9 +10,15 @@ namespace DynamicFs.Fuse;
 /// requests except what INIT agreed on, and may be used by many threads at once. Invariant: a request that the kernel waits for gets exactly one
 /// reply whatever happens inside, and one that it does not wait for gets none. Partial files by concern.
 /// </summary>
-internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOptions options, ILogger log)
+/// <param name="files">The filesystem served.</param>
+/// <param name="options">How it is mounted.</param>
+/// <param name="log">For failures.</param>
+/// <param name="attributesChanged">Makes the kernel forget the attributes of an inode: called for changes that it does not know of, before the reply.</param>
+internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOptions options, ILogger log, Action<InodeNumber> attributesChanged)
 {
     private readonly ulong _validSeconds = (ulong)options.CacheTimeout.TotalSeconds;
+    private readonly RemovedDirectories _removed = new(TimeProvider.System);
+    private readonly ReplacedFiles _replaced = new(files);
     private volatile FuseNegotiation? _negotiation;
 
     /// <summary>What INIT agreed on; null before. Set from outside only when a connection is taken over.</summary>
@@ -33,8 +39,6 @@ internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOpti
         }
 
         FuseInHeader header = *(FuseInHeader*)buffer.Request;
-        if (!WantsReply((FuseOpcode)header.Opcode))
-            return;
         Errno errno;
         try
         {
@@ -48,7 +52,9 @@ internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOpti
             errno = Defect(header, e);
         }
 
-        if (errno == Errno.None)
+        if (!WantsReply((FuseOpcode)header.Opcode))
+            buffer.Clear();
+        else if (errno == Errno.None)
             buffer.Finish(header.Unique);
         else
             buffer.Fail(header.Unique, errno);
@@ -68,10 +74,9 @@ internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOpti
             files.Release(new InodeNumber(((FuseEntryOut*)(buffer.ReplyHead + sizeof(FuseOutHeader)))->Nodeid));
     }
 
-    /// <summary>
-    /// Node ids are inode numbers and stay valid for ever, so nothing is counted for FORGET. INTERRUPT only asks for haste: no wait in the filesystem
-    /// can be cut short, and the request itself is answered as always.
-    /// </summary>
+    /// <summary>The connection is gone: lets go of what was kept for the kernel.</summary>
+    public void Close() => _replaced.ForgetAll();
+
     public static bool WantsReply(FuseOpcode opcode) =>
         opcode is not (FuseOpcode.Forget or FuseOpcode.BatchForget or FuseOpcode.Interrupt or FuseOpcode.NotifyReply);
 
@@ -109,6 +114,10 @@ internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOpti
         FuseOpcode.ReleaseDir => Errno.None,
         FuseOpcode.Ioctl => Errno.ENOTTY,
         FuseOpcode.Init => Initialize(arguments, buffer),
+        FuseOpcode.Forget or FuseOpcode.BatchForget => Forget(header, arguments),
+
+        // INTERRUPT only asks for haste. No wait in the filesystem can be cut short; the request itself is answered as always.
+        FuseOpcode.Interrupt or FuseOpcode.NotifyReply => Errno.None,
 
         // ENOSYS makes the kernel stop asking: nothing is to be done at close (FLUSH), modes are checked by the kernel (ACCESS), files are always
         // ready (POLL), there are no blocks to name (BMAP), locks are the kernel's.
@@ -142,6 +151,12 @@ internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOpti
         return Errno.None;
     }
 
+    private Errno Forget(in FuseInHeader header, FuseArguments arguments)
+    {
+        _replaced.Forget(header, arguments);
+        return Errno.None;
+    }
+
     private FuseNegotiation Agreed => _negotiation ?? throw new InvariantException("a request came before INIT");
 
     private static InodeNumber Node(in FuseInHeader header) => new(header.Nodeid);
@@ -167,8 +182,20 @@ internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOpti
                 return Errno.EIO;
             default:
                 FuseLog.Defect(log, opcode, header.Nodeid, header.Unique, exception);
-                options.OnDefect?.Invoke(exception);
+                ReportDefect(exception);
                 return Errno.EIO;
+        }
+    }
+
+    private void ReportDefect(Exception exception)
+    {
+        try
+        {
+            options.OnDefect?.Invoke(exception);
+        }
+        catch (Exception e)
+        {
+            FuseLog.DefectReportFailed(log, e);
         }
     }
 }

@@ -24,6 +24,9 @@ internal static partial class FuseLog
     [LoggerMessage(Level = LogLevel.Critical, Message = "{Opcode} on inode {Inode} (request {Unique}) hit a defect in dynfs; the caller gets an I/O error. Please report this with the log")]
     public static partial void Defect(ILogger log, FuseOpcode opcode, ulong inode, ulong unique, Exception exception);
 
+    [LoggerMessage(Level = LogLevel.Critical, Message = "stopping the pool after a defect failed")]
+    public static partial void DefectReportFailed(ILogger log, Exception exception);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Opcode} on inode {Inode} (request {Unique}) of process {ProcessId} is running for {Seconds} s")]
     public static partial void Slow(ILogger log, FuseOpcode opcode, ulong inode, ulong unique, uint processId, long seconds);
 

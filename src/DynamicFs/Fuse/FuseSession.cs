@@ -29,7 +29,9 @@ public sealed class FuseSession : IDisposable
     private readonly List<FuseReader> _readers = [];
     private readonly int _baseReaders;
     private int _nextReader;
+    private int _readerCount;
     private int _allowedReaders;
+    private bool _isOver;
     private int _active;
 
     private FuseSession(FileSystem files, FuseMount mount, FuseMountOptions options, ILoggerFactory loggers)
@@ -37,7 +39,7 @@ public sealed class FuseSession : IDisposable
         _mount = mount;
         _options = options;
         Log = loggers.CreateLogger("DynamicFs.Fuse");
-        Handler = new FuseHandler(files, options, Log);
+        Handler = new FuseHandler(files, options, Log, ForgetAttributes);
         Metrics = new FuseMetrics(() => ActiveCount);
         Trace = options.Trace ? new FuseTrace(Log) : null;
         _baseReaders = options.ReaderCount > 0 ? Math.Min(options.ReaderCount, MaxReaders) : Math.Clamp(2 * Environment.ProcessorCount, 4, 32);
@@ -134,12 +136,14 @@ public sealed class FuseSession : IDisposable
         lock (_gate)
         {
             _allowedReaders = Math.Clamp(count, _baseReaders, MaxReaders);
-            while (!_ended.IsSet && _readers.Count < _allowedReaders)
+            while (!_isOver && _readers.Count < _allowedReaders)
             {
                 var reader = new FuseReader(this, _nextReader++);
                 _readers.Add(reader);
                 added.Add(reader);
             }
+
+            _readerCount = _readers.Count;
         }
 
         foreach (FuseReader reader in added)
@@ -149,10 +153,14 @@ public sealed class FuseSession : IDisposable
     /// <summary>There are more readers than allowed and this one may go; then it must.</summary>
     internal bool IsSpare(FuseReader reader)
     {
-        if (Volatile.Read(ref _allowedReaders) >= Volatile.Read(ref _nextReader))
+        if (Volatile.Read(ref _readerCount) <= Volatile.Read(ref _allowedReaders))
             return false;
         lock (_gate)
-            return _readers.Count > _allowedReaders && _readers.Remove(reader);
+        {
+            bool isSpare = _readers.Count > _allowedReaders && _readers.Remove(reader);
+            _readerCount = _readers.Count;
+            return isSpare;
+        }
     }
 
     /// <summary>A reader's thread ends: the last one ends the session.</summary>
@@ -160,14 +168,38 @@ public sealed class FuseSession : IDisposable
     {
         lock (_gate)
         {
-            _readers.Remove(reader);
-            if (_readers.Count > 0)
+            // The connection is over for all of them; only a spare one goes while it lives, and that took itself off the list before.
+            _isOver |= _readers.Remove(reader);
+            if (!_isOver || _readers.Count > 0)
                 return;
-            EndReason = reason;
-            _ended.Set();
         }
 
+        Handler.Close();
+        EndReason = reason;
         FuseLog.Ended(Log, MountPoint, reason);
+        _ended.Set();
+    }
+
+    /// <summary>
+    /// NOTIFY_INVAL_INODE without a range: the kernel only marks the attributes as unknown and takes no lock, so this may be sent while the request that
+    /// caused it waits for its reply. (With a range, or for names, it takes locks that the waiting caller holds: that needs a thread of its own.)
+    /// </summary>
+    private unsafe void ForgetAttributes(InodeNumber inode)
+    {
+        var message = new InvalidateMessage
+        {
+            Header = new FuseOutHeader { Len = (uint)sizeof(InvalidateMessage), Error = (int)FuseNotifyCode.InvalInode },
+            Body = new FuseNotifyInvalInodeOut { Ino = inode.Value, Off = -1 },
+        };
+
+        // ENOENT: the kernel does not know the inode at all.
+        _ = LibcFuse.Write(Device, (byte*)&message, sizeof(InvalidateMessage));
+    }
+
+    private struct InvalidateMessage
+    {
+        public FuseOutHeader Header;
+        public FuseNotifyInvalInodeOut Body;
     }
 
     private void Start()
