@@ -5,66 +5,153 @@ namespace DynamicFs.Metadata;
 
 /// <summary>
 /// The metadata of a pool: page files mirrored on the metadata disks, root rings on every disk, the journal, the two trees, and the sequence that
-/// makes a transaction durable. Thread rules: trees lock themselves; <see cref="Freeze"/>, <see cref="Commit"/> and <see cref="AppendJournal"/> are
-/// called by one thread at a time (the commit coordinator in Files).
+/// makes a transaction durable. Thread rules: trees lock themselves; <see cref="Freeze"/>, <see cref="Commit"/>, <see cref="AppendJournal"/> and
+/// <see cref="RestoreMirrors"/> are called by one thread at a time (the commit coordinator in Files); everything else by any.
 /// </summary>
-public sealed class MetadataStore : IDisposable
+/// <remarks>
+/// What it keeps true:
+/// 1. A page that a kept root reaches is never written, except a copy proven bad, with the very same bytes.
+/// 2. Pages are durable on every current metadata disk before a root record that names them is written anywhere.
+/// 3. A commit is acknowledged when enough disks have its root record (<see cref="RootQuorum"/>) and not before.
+/// 4. A page number is used again only after a root that does not need its old content was acknowledged.
+/// 5. A failed write or sync is never tried again on the same file: the disk is given up, and comes back with a new file only.
+/// 6. Generations ascend over all histories: after a mount that could not see every ring, two are left out, because an unseen ring may hold one
+///    record of a commit that was never acknowledged.
+/// 7. After a commit that could not be made durable nothing changes any more.
+/// 8. Read-only never writes to a disk; changes (a journal replay) stay in memory.
+/// </remarks>
+public sealed partial class MetadataStore : IDisposable
 {
-    /// <summary>Writes generation 1 (two empty trees) to a new pool. The disks are already labelled; the caller holds their locks.</summary>
-    public static MetadataStore Create(PoolId pool, IReadOnlyList<MemberDisk> members, PoolShape shape, MetadataOptions options) => throw new NotImplementedException();
+    private readonly PoolId _pool;
+    private readonly IReadOnlyList<MemberDisk> _members;
+    private readonly MetadataOptions _options;
+    private readonly TimeProvider _time;
+    private readonly MetadataProblems _problems;
+    private readonly PageMemory _memory = new();
+    private readonly PageCache _cache;
+    private readonly PageAllocator _allocator;
+    private readonly PageFiles _files;
+    private readonly PageStore _pages;
+    private readonly RootRings _rings;
+    private readonly Journal _journal;
+    private readonly MirrorElection _election;
 
-    /// <summary>
-    /// Takes the newest valid root of the present disks and checks that it loads. Throws <see cref="PoolException"/>: NoRoot, RollBack (a present disk, or
-    /// <paramref name="newestSeen"/> from the registry, knows a newer generation than can be loaded: the text names disk and number of commits),
-    /// Corrupt, Format.
-    /// </summary>
-    public static MetadataStore Open(PoolId pool, IReadOnlyList<MemberDisk> members, Generation newestSeen, MetadataOptions options) => throw new NotImplementedException();
+    // Held by a commit from the choice of the oldest kept root to the release of pages, and by whoever wants roots to stay.
+    private readonly Lock _publishLock = new();
 
-    public Tree Namespace => throw new NotImplementedException();
-    public Tree Pool => throw new NotImplementedException();
+    // One inspection at a time; before the publish lock.
+    private readonly Lock _inspectLock = new();
+    private State _state;
+    private ulong _currentTransaction;
+    private FrozenTransaction? _frozen;
+    private IReadOnlyList<byte[]> _journalBatches = [];
+    private RootHold? _hold;
+
+    /// <summary>What a commit publishes: the newest root, the roots kept (newest first, itself included) and the pages of its space map.</summary>
+    private sealed record State(Root Newest, IReadOnlyList<Root> Kept, IReadOnlyList<ulong> SpaceMapPages);
+
+    private MetadataStore(
+        PoolId pool, IReadOnlyList<MemberDisk> members, MetadataOptions options, MetadataProblems problems, RootRings rings, PageFiles files, PageAllocator allocator, State? state)
+    {
+        (_pool, _members, _options, _problems, _rings, _files, _allocator) = (pool, members, options, problems, rings, files, allocator);
+        _time = options.Time ?? TimeProvider.System;
+        _cache = new PageCache(options.CacheBytes, _memory);
+        _pages = new PageStore(pool, _cache, _memory, allocator, files);
+        _journal = new Journal(pool, files, options);
+        _election = new MirrorElection(members, files, allocator, options, problems);
+        _state = state!;
+        Namespace = null!;
+        Pool = null!;
+    }
+
+    public Tree Namespace { get; private set; }
+    public Tree Pool { get; private set; }
 
     /// <summary>The newest committed root.</summary>
-    public RootRecord Root => throw new NotImplementedException();
+    public RootRecord Root => Volatile.Read(ref _state).Newest.Public;
 
-    /// <summary>The transaction that operations go into now: Root.Generation + 1, or + 2 between Freeze and the end of Commit.</summary>
-    public Generation CurrentTransaction => throw new NotImplementedException();
-
-    /// <summary>Kept roots, newest first, with the disks that hold each and whether its top pages verify.</summary>
-    public IReadOnlyList<RootListing> ListRoots() => throw new NotImplementedException();
+    /// <summary>
+    /// The transaction that operations go into now: Root.Generation + 1, or + 2 between Freeze and the end of Commit; the first one after a mount that
+    /// could not see every root ring is two higher.
+    /// </summary>
+    public Generation CurrentTransaction => new(Volatile.Read(ref _currentTransaction));
 
     /// <summary>Payloads of the valid journal batches on top of <see cref="Root"/>, oldest first; to be replayed once after Open.</summary>
-    public IReadOnlyList<byte[]> JournalBatches => throw new NotImplementedException();
+    public IReadOnlyList<byte[]> JournalBatches => _journalBatches;
 
-    /// <summary>True when a batch of this size can be appended before the next commit.</summary>
-    public bool JournalHasRoom(int payloadBytes) => throw new NotImplementedException();
+    /// <summary>What was found wrong with single disks while others answered, one line each.</summary>
+    public IReadOnlyList<string> Problems => _problems.Texts;
+
+    /// <summary>Raised for each new entry of <see cref="Problems"/>, on the thread that found it.</summary>
+    public event Action<string> ProblemReported
+    {
+        add => _problems.Reported += value;
+        remove => _problems.Reported -= value;
+    }
+
+    /// <summary>How many metadata disks are missing although there are HEALTHY disks for them. A commit elects them while the metadata is small.</summary>
+    public int MissingMirrors => _election.MissingCount(Root.Shape);
+
+    /// <summary>Bad page copies that the next commit mends.</summary>
+    public int BadCopies => _files.BadCopyCount;
+
+    /// <summary>Why the store refuses changes, or null.</summary>
+    public PoolException? Failure => _pages.Failure;
+
+    /// <summary>Bytes of dirty pages in memory; past a limit the coordinator commits early.</summary>
+    public long DirtyBytes => _cache.DirtyBytes;
+
+    /// <summary>Bytes of the page file that are in use, on each metadata disk.</summary>
+    public long UsedPageBytes => _allocator.UsedCount * PageFormat.PageBytes;
+
+    /// <summary>
+    /// True when a batch of this size can be appended before the next commit. Never before the first commit after Open: batches of two mounts on top of one root
+    /// could not be told apart.
+    /// </summary>
+    public bool JournalHasRoom(int payloadBytes) => _journal.HasRoom(payloadBytes);
 
     /// <summary>
     /// Makes one batch durable on every current metadata disk, one parallel round. False when a disk failed: the batch must not be acknowledged, the
     /// caller makes a full commit instead.
     /// </summary>
-    public bool AppendJournal(ReadOnlySpan<byte> payload) => throw new NotImplementedException();
+    public bool AppendJournal(ReadOnlySpan<byte> payload)
+    {
+        CheckChangeable();
+        return _journal.Append(payload);
+    }
 
-    /// <summary>
-    /// Closes the namespace transaction (the caller holds the transaction gate): later namespace changes go into the next one. Cheap: no I/O. The pool
-    /// tree stays open until <see cref="Commit"/>.
-    /// </summary>
-    public FrozenTransaction Freeze(in RootCounters counters) => throw new NotImplementedException();
+    /// <summary>Elects missing metadata disks now, whatever the size of the metadata. They count from the next commit on.</summary>
+    public void RestoreMirrors()
+    {
+        CheckChangeable();
+        lock (_publishLock)
+            _election.Run(Root.Shape, _state.Kept, mayCopyMuch: true);
+    }
 
-    /// <summary>
-    /// Writes the pages of the frozen namespace transaction and of the pool tree, the space map, syncs, writes the root record to all disks, publishes,
-    /// and releases the pages of roots that are no longer kept. Throws <see cref="PoolException"/> RootQuorum or Io when it cannot be made durable;
-    /// then the store refuses all further changes.
-    /// </summary>
-    /// <param name="keptRoots">How many roots to keep (16 normally, fewer under space pressure, at least 2).</param>
-    public RootRecord Commit(FrozenTransaction frozen, int keptRoots) => throw new NotImplementedException();
+    public void Dispose()
+    {
+        _journal.Dispose();
+        _rings.Dispose();
+        _files.Dispose();
+        _cache.Dispose();
+    }
 
-    /// <summary>Bytes of dirty pages in memory; past a limit the coordinator commits early.</summary>
-    public long DirtyBytes => throw new NotImplementedException();
+    internal IReadOnlyList<Root> KeptRoots => Volatile.Read(ref _state).Kept;
+    internal PageFiles Files => _files;
 
-    /// <summary>Walks both trees and the space map of the newest root, re-hashing every page on every mirror; reports each problem.</summary>
-    public void Verify(Action<string> problem) => throw new NotImplementedException();
+    private void CheckChangeable()
+    {
+        if (_options.ReadOnly)
+            throw new PoolException(ErrorId.ReadOnly, "the pool is open read-only");
+        _pages.ThrowIfRefusing();
+    }
 
-    public void Dispose() => throw new NotImplementedException();
+    private void StartTrees(Generation transaction, Func<TreeId, Tree> makeTree)
+    {
+        Namespace = makeTree(TreeId.Namespace);
+        Pool = makeTree(TreeId.Pool);
+        Volatile.Write(ref _currentTransaction, transaction.Value);
+    }
 }
 
 /// <summary>Members and default policy of a pool, carried by every root record.</summary>
@@ -82,10 +169,15 @@ public sealed record RootRecord(
 
 public sealed record RootListing(RootRecord Root, string Verdict, IReadOnlyList<int> DiskIndexes);
 
+/// <summary>A closed transaction on its way to the disks.</summary>
 public sealed class FrozenTransaction
 {
-    internal FrozenTransaction(Generation generation) => Generation = generation;
+    internal FrozenTransaction(Generation generation, RootCounters counters, FrozenTree @namespace) =>
+        (Generation, Counters, Namespace) = (generation, counters, @namespace);
+
     public Generation Generation { get; }
+    internal RootCounters Counters { get; }
+    internal FrozenTree Namespace { get; }
 }
 
 /// <param name="CacheBytes">Most bytes of clean pages kept in memory.</param>

@@ -1,0 +1,131 @@
+using DynamicFs.Disks;
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Metadata;
+
+/// <summary>
+/// The intent log on the metadata disks. Keeps true: batches are appended only on top of a root that this process wrote, each only after the one before it was
+/// durable on every current metadata disk; after any failure nothing more is appended until the next root. So a chain never forks: whatever is longest
+/// on any disk contains every acknowledged batch. For the commit thread.
+/// </summary>
+internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions options) : IDisposable
+{
+    public const string FileName = "journal";
+
+    private NativeBuffer _buffer = new(1 << 20);
+    private bool _isOpen;
+    private Generation _base;
+    private Checksum _last;
+    private ulong _nextSequence;
+    private int _usedBytes;
+
+    /// <summary>Starts anew on top of a root that was just written.</summary>
+    public void Start(Root root)
+    {
+        (_base, _last) = (root.Generation, root.Checksum);
+        (_nextSequence, _usedBytes, _isOpen) = (0, 0, true);
+    }
+
+    public bool HasRoom(int payloadBytes) =>
+        _isOpen && payloadBytes <= JournalFormat.MaxPayloadBytes && _usedBytes + JournalFormat.SpanOf(payloadBytes) <= JournalFormat.HalfBytes;
+
+    public bool Append(ReadOnlySpan<byte> payload)
+    {
+        if (!HasRoom(payload.Length))
+            return false;
+        int spanBytes = JournalFormat.SpanOf(payload.Length);
+        NativeBuffer buffer = BufferOf(spanBytes);
+        payload.CopyTo(buffer.Span[JournalFormat.HeaderBytes..]);
+        Checksum checksum = JournalFormat.Seal(pool, _base, _nextSequence, _last, buffer.Span, payload.Length);
+        long offset = JournalFormat.StartOf(_base) + _usedBytes;
+        _isOpen = files.TryRound(mirror =>
+        {
+            mirror.Journal!.Write(offset, buffer.Span[..spanBytes]);
+            if (!options.NoFsync)
+                mirror.Journal.Sync();
+        });
+        (_last, _usedBytes) = (checksum, _usedBytes + spanBytes);
+        _nextSequence++;
+        return _isOpen;
+    }
+
+    /// <summary>
+    /// The payloads of the longest valid chain on top of a root, put together from all disks: each batch from any disk that has it right. Throws
+    /// <see cref="PoolException"/> Corrupt when a batch is damaged everywhere although a later one proves that it was acknowledged.
+    /// </summary>
+    public static IReadOnlyList<byte[]> Recover(PoolId pool, Root root, IReadOnlyList<Mirror> mirrors, MetadataProblems problems)
+    {
+        List<byte[]> halves = mirrors.Select(mirror => ReadHalf(mirror, root, problems)).ToList();
+        var payloads = new List<byte[]>();
+        Checksum previous = root.Checksum;
+        int offset = 0;
+        while (true)
+        {
+            bool isFound = false;
+            foreach (byte[] half in halves)
+            {
+                if (offset > half.Length || !JournalFormat.TryRead(
+                    pool, root.Generation, (ulong)payloads.Count, previous, half.AsSpan(offset), out ReadOnlySpan<byte> payload, out Checksum checksum))
+                    continue;
+                payloads.Add(payload.ToArray());
+                offset += JournalFormat.SpanOf(payload.Length);
+                previous = checksum;
+                isFound = true;
+                break;
+            }
+
+            if (!isFound)
+                break;
+        }
+
+        CheckNothingFollows(pool, root, halves, offset, payloads.Count);
+        return payloads;
+    }
+
+    public void Dispose() => _buffer.Dispose();
+
+    private NativeBuffer BufferOf(int bytes)
+    {
+        if (_buffer.LengthBytes >= bytes)
+            return _buffer;
+        _buffer.Dispose();
+        _buffer = new NativeBuffer(JournalFormat.HalfBytes);
+        return _buffer;
+    }
+
+    /// <summary>A batch is written only after the one before it was acknowledged, so a later one behind a gap means that the gap was a batch.</summary>
+    private static void CheckNothingFollows(PoolId pool, Root root, List<byte[]> halves, int from, int count)
+    {
+        foreach (byte[] half in halves)
+        {
+            for (int offset = from + JournalFormat.Alignment; offset < half.Length; offset += JournalFormat.Alignment)
+            {
+                if (JournalFormat.IsLaterBatch(pool, root.Generation, (ulong)count, half.AsSpan(offset)))
+                {
+                    throw new PoolException(
+                        ErrorId.Corrupt,
+                        $"the journal of generation {root.Generation} is damaged on every present metadata disk: batch {count} cannot be read, but later ones were acknowledged. "
+                        + "Bring the other metadata disks back and mount again");
+                }
+            }
+        }
+    }
+
+    private static byte[] ReadHalf(Mirror mirror, Root root, MetadataProblems problems)
+    {
+        if (mirror.Journal is null)
+            return [];
+        var half = new byte[JournalFormat.HalfBytes];
+        try
+        {
+            int read = mirror.Journal.Read(JournalFormat.StartOf(root.Generation), half);
+            return half[..read];
+        }
+        catch (DiskException e)
+        {
+            mirror.Member.ReportFailure(e, isWrite: false);
+            problems.Report($"disk {mirror.Member.Name}: the journal cannot be read: {e.Message}");
+            return [];
+        }
+    }
+}

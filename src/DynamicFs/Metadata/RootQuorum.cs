@@ -1,0 +1,21 @@
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Metadata;
+
+/// <summary>How many disks must have a root record, so that every set of disks with which the pool may be mounted contains one that has it.</summary>
+internal static class RootQuorum
+{
+    /// <summary>
+    /// With n members and a policy that survives m failures a mount needs n - m rings, so m + 1 must have the record. Where lost disks leave fewer than that
+    /// (n &lt; 2 m + 1: a two-way mirror that lost a disk), all n - m survivors are enough: the disks that are lost are lost to the policy's tolerance, and the
+    /// host's registry, which keeps the newest generation seen, is the witness against mounting only them.
+    /// </summary>
+    public static int Required(PoolShape shape)
+    {
+        int tolerance = shape.DefaultScheme.Tolerance;
+        return Math.Min(tolerance + 1, RingsToMount(shape));
+    }
+
+    /// <summary>Rings that must be readable to be sure that the newest acknowledged root is among them.</summary>
+    public static int RingsToMount(PoolShape shape) => Math.Max(1, shape.Members.Count - shape.DefaultScheme.Tolerance);
+}

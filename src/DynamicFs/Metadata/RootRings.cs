@@ -1,0 +1,160 @@
+using DynamicFs.Disks;
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Metadata;
+
+/// <summary>
+/// The root rings of all disks. Keeps true: a ring that failed a write or a sync is not written again until it was made anew as a new file.
+/// For the commit thread; <see cref="Read"/> for any.
+/// </summary>
+internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, MetadataOptions options, MetadataProblems problems) : IDisposable
+{
+    public const string FileName = "roots";
+    private const string NewFileName = "roots.new";
+
+    private readonly IDiskFile?[] _files = new IDiskFile?[members.Count];
+
+    /// <summary>Reads every ring there is.</summary>
+    public IReadOnlyList<RingContent> ReadAll()
+    {
+        var contents = new List<RingContent>();
+        foreach (MemberDisk member in members)
+        {
+            if (member.IsReadable)
+                contents.Add(Read(member));
+        }
+
+        return contents;
+    }
+
+    /// <summary>Reads the ring of one disk; every trouble is reported and gives an empty or partial content.</summary>
+    public RingContent Read(MemberDisk member)
+    {
+        var content = new RingContent(member);
+        var bytes = new byte[RootFormat.FileBytes];
+        try
+        {
+            using IDiskFile file = member.Disk!.Open(FileName, DiskOpenMode.Read);
+            int length = file.Read(0, bytes);
+            content.IsReadable = length == bytes.Length;
+            if (!content.IsReadable)
+                content.Complain(problems, $"its root ring has {length} bytes instead of {bytes.Length}");
+            for (int slot = 0; (slot + 1) * RootFormat.SlotBytes <= length; slot++)
+                content.Take(problems, slot, RootFormat.Decode(pool, bytes.AsSpan(slot * RootFormat.SlotBytes), slot, out Root? root), root);
+        }
+        catch (DiskException e)
+        {
+            member.ReportFailure(e, isWrite: false);
+            content.Complain(problems, $"its root ring cannot be read: {e.Message}");
+        }
+
+        return content;
+    }
+
+    /// <summary>
+    /// Writes one record to every disk that is there, all in parallel, and syncs. A ring that is given up or was never opened is made anew from
+    /// <paramref name="history"/> when its disk is HEALTHY. Returns the disks that have the record.
+    /// </summary>
+    public IReadOnlyList<MemberDisk> Write(Root root, IReadOnlyCollection<Root> history, Func<MemberDisk, bool>? isWanted = null)
+    {
+        var slot = new byte[RootFormat.SlotBytes];
+        RootFormat.Encode(pool, root, slot);
+        MemberDisk[] targets = members
+            .Where(member => member.IsReadable && (_files[member.Index] is not null || member.IsWritable) && isWanted?.Invoke(member) != false)
+            .ToArray();
+        DiskException?[] failures = DiskRound.Run(targets, isWrite: true, member => WriteOne(member, root, slot, history));
+        var written = new List<MemberDisk>();
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (failures[i] is { } failure)
+                GiveUp(targets[i], failure);
+            else
+                written.Add(targets[i]);
+        }
+
+        return written;
+    }
+
+    /// <summary>Opens a ring that was read without trouble, so that records can be added to it.</summary>
+    public void Open(MemberDisk member)
+    {
+        try
+        {
+            _files[member.Index] = member.Disk!.Open(FileName, DiskOpenMode.ReadWrite);
+        }
+        catch (DiskException e)
+        {
+            member.ReportFailure(e, isWrite: true);
+            problems.Report($"disk {member.Name}: its root ring cannot be written: {e.Message}");
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (IDiskFile? file in _files)
+            file?.Dispose();
+    }
+
+    private void WriteOne(MemberDisk member, Root root, byte[] slot, IReadOnlyCollection<Root> history)
+    {
+        if (_files[member.Index] is not { } file)
+        {
+            _files[member.Index] = MakeAnew(member, [.. history, root]);
+            return;
+        }
+
+        file.Write(RootFormat.SlotOf(root.Generation) * RootFormat.SlotBytes, slot);
+        if (!options.NoFsync)
+            file.Sync();
+    }
+
+    private void GiveUp(MemberDisk member, DiskException failure)
+    {
+        _files[member.Index]?.Dispose();
+        _files[member.Index] = null;
+        problems.Report($"disk {member.Name}: the root record could not be written: {failure.Message}");
+    }
+
+    /// <summary>A complete new ring under a temporary name, moved over whatever is there.</summary>
+    private IDiskFile MakeAnew(MemberDisk member, IReadOnlyCollection<Root> records)
+    {
+        var bytes = new byte[RootFormat.FileBytes];
+        foreach (Root record in records)
+            RootFormat.Encode(pool, record, bytes.AsSpan(RootFormat.SlotOf(record.Generation) * RootFormat.SlotBytes));
+        return FreshFile.Make(member.Disk!, FileName, NewFileName, options, file => file.Write(0, bytes));
+    }
+}
+
+/// <summary>What the ring of one disk holds: its valid records, and whether it may hide others.</summary>
+internal sealed class RingContent(MemberDisk member)
+{
+    private readonly List<Root> _records = [];
+
+    public MemberDisk Member { get; } = member;
+    public IReadOnlyList<Root> Records => _records;
+
+    /// <summary>All slots could be read and are valid or empty.</summary>
+    public bool IsSound { get; private set; } = true;
+
+    /// <summary>The ring could be read as a whole; single slots may be damaged, as a crash in the middle of a write leaves them.</summary>
+    public bool IsReadable { get; set; }
+
+    /// <summary>It has a record that only a newer dynfs understands.</summary>
+    public bool HasUnknown { get; private set; }
+
+    public void Complain(MetadataProblems problems, string text)
+    {
+        IsSound = false;
+        problems.Report($"disk {Member.Name}: {text}");
+    }
+
+    public void Take(MetadataProblems problems, int slot, RootSlotState state, Root? root)
+    {
+        if (root is not null)
+            _records.Add(root);
+        else if (state is RootSlotState.Unknown)
+            HasUnknown = true;
+        else if (state is not RootSlotState.Empty)
+            Complain(problems, state is RootSlotState.OtherPool ? $"slot {slot} of its root ring is of another pool" : $"slot {slot} of its root ring is damaged");
+    }
+}
