@@ -18,7 +18,7 @@ public sealed partial class Pool
         Attributes attributes = Resolve(path);
         var slices = new List<Slice>();
         if (attributes.IsRegular)
-            new FileMap(_metadata.Namespace, new ExtentAccounts()).Find(attributes.Inode, 0, long.MaxValue, slices);
+            new FileMap(_metadata.Namespace, new ExtentAccounts(), Files.Gate).Find(attributes.Inode, 0, long.MaxValue, slices);
         long committed = 0;
         var extents = new List<ExtentStatus>();
         foreach (IGrouping<ExtentId, Slice> group in slices.GroupBy(s => s.Extent))
