@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using DynamicFs.Disks;
 using DynamicFs.Primitives;
 
 namespace DynamicFs.Extents;
@@ -10,8 +11,8 @@ namespace DynamicFs.Extents;
 /// </summary>
 internal static class FragmentName
 {
-    public const string FragmentsDirectory = "fragments";
-    public const string TemporaryDirectory = "tmp";
+    public const string FragmentsDirectory = DiskLayout.Fragments;
+    public const string TemporaryDirectory = DiskLayout.Temporary;
 
     private const int GroupDigits = 14;
     private const int ExtentDigits = 16;

@@ -1,0 +1,67 @@
+using DynamicFs.Disks;
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Extents;
+
+/// <summary>Finds and removes what a crash left on the disks: everything in <c>tmp</c>, and fragments of extents that were never committed.</summary>
+internal sealed class Leftovers(MemberSet members)
+{
+    /// <summary>
+    /// Removes fragment files of extents from <paramref name="firstUncommitted"/> on that <paramref name="isKnown"/> (called on this thread) does not
+    /// know. A name that is not ours is left alone. Returns how many files went.
+    /// </summary>
+    public int Remove(ExtentId firstUncommitted, Func<ExtentId, bool> isKnown)
+    {
+        List<MemberDisk> disks = [.. members.All.Where(member => member.IsReadable)];
+        var found = new Dictionary<int, List<(ExtentId Extent, string Path)>>();
+        foreach (MemberDisk disk in disks)
+            found.Add(disk.Index, []);
+        DiskRound.Run(disks, isWrite: false, member => Find(member.Disk!, firstUncommitted, found[member.Index]));
+
+        var known = new Dictionary<ExtentId, bool>();
+        foreach (List<(ExtentId Extent, string Path)> files in found.Values)
+        {
+            files.RemoveAll(file =>
+            {
+                if (file.Extent == ExtentId.None)
+                    return false;
+                if (!known.TryGetValue(file.Extent, out bool isKept))
+                    known.Add(file.Extent, isKept = isKnown(file.Extent));
+                return isKept;
+            });
+        }
+
+        int removedCount = 0;
+        DiskRound.Run(disks, isWrite: true, member =>
+        {
+            foreach ((_, string path) in found[member.Index])
+            {
+                member.Disk!.Unlink(path);
+                Interlocked.Increment(ref removedCount);
+            }
+        });
+        return removedCount;
+    }
+
+    /// <summary>Adds what may have to go; what is in tmp without an extent, because it goes in any case.</summary>
+    private static void Find(IDisk disk, ExtentId firstUncommitted, List<(ExtentId Extent, string Path)> found)
+    {
+        foreach (DiskEntry entry in disk.List(FragmentName.TemporaryDirectory))
+        {
+            if (entry.Kind != DiskEntryKind.Directory)
+                found.Add((ExtentId.None, $"{FragmentName.TemporaryDirectory}/{entry.Name}"));
+        }
+
+        foreach (DiskEntry entry in disk.List(FragmentName.FragmentsDirectory))
+        {
+            if (entry.Kind != DiskEntryKind.Directory || !FragmentName.TryParseGroup(entry.Name, out ulong group) || group < FragmentName.GroupOf(firstUncommitted))
+                continue;
+            string directory = FragmentName.GroupDirectory(group);
+            foreach (DiskEntry file in disk.List(directory))
+            {
+                if (file.Kind != DiskEntryKind.Directory && FragmentName.TryParse(file.Name, out ExtentId extent, out _) && extent.CompareTo(firstUncommitted) >= 0)
+                    found.Add((extent, $"{directory}/{file.Name}"));
+            }
+        }
+    }
+}
