@@ -22,7 +22,7 @@ internal static class DetachedStart
         string log = PrepareLog(request.LogName, state);
         using var pipe = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.None);
         int child = NativeProcess.StartDetached(
-            [.. Program(), .. request.ToArguments(), "--ready-fd", ReadyPipe.Descriptor.ToString()], EnvironmentStrings(), log,
+            [.. Program(), .. request.ToArguments(ReadyPipe.Descriptor)], EnvironmentStrings(), log,
             (int)pipe.ClientSafePipeHandle.DangerousGetHandle());
         pipe.DisposeLocalCopyOfClientHandle();
 

@@ -3,9 +3,9 @@ namespace DynamicFs.Cli.Daemon;
 /// <summary>A mount as asked for: the pool (a name, or the absolute path of a member disk), where, and how.</summary>
 internal sealed record MountRequest(string Source, string MountPoint, MountOptions Options, bool JsonLog)
 {
-    /// <summary>The same request for a daemon started anew.</summary>
-    public IReadOnlyList<string> ToArguments()
-        => ["mount", "--foreground", JsonLog ? "--log-format=json" : "--log-format=text", "-o", Options.ToList(), "--", Source, MountPoint];
+    /// <summary>The same request for a daemon started anew, which answers on <paramref name="readyDescriptor"/>.</summary>
+    public IReadOnlyList<string> ToArguments(int readyDescriptor)
+        => ["mount", "--foreground", JsonLog ? "--log-format=json" : "--log-format=text", $"--ready-fd={readyDescriptor}", "-o", Options.ToList(), "--", Source, MountPoint];
 
     public PoolOpening ToOpening(bool noFsync) => new()
     {
