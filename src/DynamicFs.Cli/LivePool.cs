@@ -1,4 +1,5 @@
 using DynamicFs.Admin;
+using DynamicFs.Fuse;
 using DynamicFs.Primitives;
 
 namespace DynamicFs.Cli;
@@ -16,8 +17,8 @@ internal sealed record LivePool(LiveMount Mount, string SocketPath, string PathI
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         if (mounts.At(full) is null)
             full = MountPoint.FullPath(path);
-        MountEntry? entry = mounts.Containing(full);
-        if (entry is not { IsDynamicFs: true })
+        MountInfo? entry = mounts.Containing(full);
+        if (entry is null || !MountTable.IsDynamicFs(entry))
             throw new PoolException(ErrorId.NotMounted, $"{full} is not in a mounted pool; 'dynfs status' lists what is mounted");
         LiveMount mount = surroundings.LiveMounts.FindByMountPoint(entry.MountPoint)
             ?? throw new PoolException(ErrorId.NotMounted,

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using DynamicFs.Admin;
+using DynamicFs.Fuse;
 using DynamicFs.Interop;
 using DynamicFs.Primitives;
 
@@ -33,7 +34,7 @@ internal static class Unmounting
     public static void ClearStale(string path, Surroundings surroundings)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        if (MountTable.Read().At(full) is not { IsDynamicFs: true } || surroundings.LiveMounts.FindByMountPoint(full) is not null || Libc.IsConnected(full))
+        if (MountTable.Read().At(full) is not { Type: FuseMount.FileSystemType } || surroundings.LiveMounts.FindByMountPoint(full) is not null || Libc.IsConnected(full))
             return;
         surroundings.Error.WriteLine($"dynfs: {full}: taking away the mount of a daemon that is gone");
         Unmount(full, lazy: true);

@@ -140,7 +140,7 @@ public static class PoolCreation
 
     private static void CheckAgainstOthers(string path, string real, ulong device, List<(string Path, ulong Device)> others, bool allowSameDevice)
     {
-        if (MountTable.Read().Containing(real) is { IsDynamicFs: true } mount)
+        if (MountTable.Read().Containing(real) is { Type: Fuse.FuseMount.FileSystemType } mount)
             throw new PoolException(ErrorId.DiskPathInvalid, $"disk {path} lies in the pool mounted on {mount.MountPoint}: a pool cannot be built on itself. Nothing was changed");
         foreach ((string other, ulong otherDevice) in others)
         {

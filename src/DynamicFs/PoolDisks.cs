@@ -165,7 +165,7 @@ internal sealed class PoolDisks : IDisposable
     /// <summary>Only filesystems that can be disks: looking into a FUSE or network mount could hang on a dead server, or on ourselves.</summary>
     private void TryMountedFileSystems()
     {
-        foreach (MountEntry mount in MountTable.Read().Entries)
+        foreach (Fuse.MountInfo mount in MountTable.Read().Entries)
         {
             bool isDiskLike = mount.Type is "ext4" or "ext3" or "ext2" or "xfs" or "btrfs" or "f2fs" or "zfs" or "bcachefs" or "jfs" or "tmpfs";
             if (isDiskLike && (Members.Count == 0 || !IsComplete))

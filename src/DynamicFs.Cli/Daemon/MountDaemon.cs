@@ -102,18 +102,8 @@ internal static partial class MountDaemon
     private static LiveMount Describe(MountRequest request, Pool pool) => new(
         Schema.Version, pool.Id.Value, pool.Name, request.MountPoint, Environment.ProcessId, LiveMount.ProcessStartOf(Environment.ProcessId), pool.Files.IsReadOnly);
 
-    private static FuseMountOptions FuseOptions(MountRequest request, Pool pool, ILogger log) => new()
+    private static FuseMountOptions FuseOptions(MountRequest request, Pool pool, ILogger log) => request.ToFuseOptions() with
     {
-        Source = request.Source,
-        MountPoint = request.MountPoint,
-        ReadOnly = request.Options.ReadOnly,
-        AllowOther = request.Options.AllowOther,
-        AllowSuid = request.Options.Suid,
-        AllowDevices = request.Options.Dev,
-        NoExec = request.Options.NoExec,
-        NoAtime = request.Options.NoAtime,
-        AllowNonEmpty = request.Options.NonEmpty,
-        WritebackCache = request.Options.Writeback,
         OnDefect = defect =>
         {
             LogDefect(log, defect);

@@ -1,3 +1,5 @@
+using DynamicFs.Fuse;
+
 namespace DynamicFs.Cli.Daemon;
 
 /// <summary>A mount as asked for: the pool (a name, or the absolute path of a member disk), where, and how.</summary>
@@ -16,6 +18,20 @@ internal sealed record MountRequest(string Source, string MountPoint, MountOptio
         WaitDisks = Options.WaitDisks,
         NoFsync = noFsync,
         VerifyDirect = Options.VerifyDirect,
+    };
+
+    public FuseMountOptions ToFuseOptions() => new()
+    {
+        Source = Source,
+        MountPoint = MountPoint,
+        ReadOnly = Options.ReadOnly,
+        AllowOther = Options.AllowOther,
+        AllowSuid = Options.Suid,
+        AllowDevices = Options.Dev,
+        NoExec = Options.NoExec,
+        NoAtime = Options.NoAtime,
+        AllowNonEmpty = Options.NonEmpty,
+        WritebackCache = Options.Writeback,
     };
 
     /// <summary>A file name for the log: the pool's name, or the disk's path with its slashes replaced.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using DynamicFs.Admin;
 using DynamicFs.Cli.Daemon;
 using DynamicFs.Cli.Output;
+using DynamicFs.Fuse;
 using DynamicFs.Primitives;
 
 namespace DynamicFs.Cli.Verbs;
@@ -46,7 +47,8 @@ internal static class MountVerb
             if (request.Options.Remount)
                 return Remount.Run(request, surroundings, output);
             Unmounting.ClearStale(request.MountPoint, surroundings);
-            request = request with { MountPoint = MountPoint.Check(request.MountPoint, request.Options.NonEmpty, MountTable.Read()) };
+            request = request with { MountPoint = MountPoint.FullPath(request.MountPoint) };
+            FuseMount.CheckMountPoint(request.MountPoint, request.Options.NonEmpty);
             if (fake)
                 return (int)ExitCode.Done;
             if (foreground)

@@ -34,7 +34,7 @@ internal sealed class FuseMount : IDisposable
     /// <summary>Mounts. As root with mount(2), else (or where the kernel forbids it, as in containers) with fusermount3.</summary>
     public static FuseMount Create(FuseMountOptions options)
     {
-        CheckMountPoint(options);
+        CheckMountPoint(options.MountPoint, options.AllowNonEmpty);
         if (LibcFuse.EffectiveUserId != 0)
             return new FuseMount(FuseMountHelper.Mount(options), options.MountPoint, throughHelper: true);
 
@@ -143,13 +143,16 @@ internal sealed class FuseMount : IDisposable
         };
     }
 
-    private static void CheckMountPoint(FuseMountOptions options)
+    /// <summary>
+    /// Refuses what does not exist, is no directory, has a mount already, or is not empty (unless <paramref name="allowNonEmpty"/>). To be asked by the
+    /// tool before anything else is done, and again right before mounting.
+    /// </summary>
+    public static void CheckMountPoint(string path, bool allowNonEmpty)
     {
-        string path = options.MountPoint;
-        if (!options.AllowNonEmpty && MountInfo.At(path) is { } there && there.Type != "autofs")
+        if (!allowNonEmpty && MountInfo.At(path) is { } there && there.Type != "autofs")
         {
             throw new PoolException(ErrorId.MountPointBusy, there.Type.StartsWith("fuse", StringComparison.Ordinal)
-                ? $"{path}: {there.Source} ({there.Type}) is mounted there already; if its daemon is dead, 'fusermount3 -u -z {path}' takes it away"
+                ? $"{path}: {there.Source} ({there.Type}) is mounted there already; 'dynfs umount {path}' ends it, or if its daemon is dead, 'fusermount3 -u -z {path}'"
                 : $"{path}: {there.Source} ({there.Type}) is mounted there already; choose another directory");
         }
 
@@ -160,7 +163,7 @@ internal sealed class FuseMount : IDisposable
                 : $"{path}: the mount point does not exist; make it with 'mkdir -p {path}'");
         }
 
-        if (!options.AllowNonEmpty && Directory.EnumerateFileSystemEntries(path).Any())
+        if (!allowNonEmpty && Directory.EnumerateFileSystemEntries(path).Any())
             throw new PoolException(ErrorId.MountPointNotEmpty, $"{path}: the mount point is not empty and a mount would hide what is in it; choose another one, or mount with -o nonempty");
     }
 }

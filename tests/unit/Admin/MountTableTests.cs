@@ -18,9 +18,9 @@ public sealed class MountTableTests
     public void EntriesAreRead()
     {
         Assert.Equal(4, Table.Entries.Count);
-        MountEntry data = Table.At("/data")!;
-        Assert.True(data is { IsDynamicFs: true, Source: "tank", IsReadOnly: false });
-        Assert.True(Table.At("/my data\\x")!.IsReadOnly);
+        Assert.True(Table.At("/data") is { Source: "tank", Device: "0:50" } data && MountTable.IsDynamicFs(data));
+        Assert.Equal("/mnt/d1", Table.At("/my data\\x")!.Source);
+        Assert.False(MountTable.IsDynamicFs(Table.At("/")!));
         Assert.Null(Table.At("/dat"));
     }
 
