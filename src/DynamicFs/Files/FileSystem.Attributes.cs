@@ -56,13 +56,18 @@ public sealed partial class FileSystem
                 if (errno != Errno.None)
                     return errno;
             }
+            // Without a size: the caller is about to change the content by other means.
+            else if (change.Mask.HasFlag(AttributeMask.KillPrivileges) && inode.Attributes.IsRegular)
+            {
+                KillPrivileges(inode);
+            }
 
             ChangeOwner(inode, change);
             if (change.Mask.HasFlag(AttributeMask.Mode))
                 ChangeMode(inode, change.Mode);
             ChangeTimes(inode, change, now);
             _inodes.MarkDirty(inode);
-            attributes = inode.Attributes;
+            attributes = Described(inode);
             return Errno.None;
         }
     }

@@ -222,7 +222,7 @@ public sealed partial class FileSystem
             inode.Attributes.ChangeTime = now;
             _inodes.MarkDirty(inode);
             _entries.Put(newParent, slot.Cookie, newName, number, inode.Attributes.Mode & FileType.Mask);
-            attributes = inode.Attributes;
+            attributes = Described(inode);
             change.Complete();
         }
 

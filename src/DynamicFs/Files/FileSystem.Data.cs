@@ -206,7 +206,7 @@ public sealed partial class FileSystem
 
     /// <summary>
     /// fallocate(2). Space is not tied to a file (an overwrite needs new space anyway): allocating checks that there is enough and sets the size; punching and
-    /// zeroing make holes.
+    /// zeroing make holes. setuid and setgid are cleared by the caller of this method, who knows whether the process may keep them.
     /// </summary>
     public Errno Allocate(InodeNumber inode, AllocateMode mode, long offset, long lengthBytes)
     {
@@ -239,7 +239,7 @@ public sealed partial class FileSystem
                         found.Attributes.SizeBytes = Math.Max(found.Attributes.SizeBytes, offset + lengthBytes);
                     FileTime now = Now();
                     (found.Attributes.ModifyTime, found.Attributes.ChangeTime) = (now, now);
-                    KillPrivileges(found);
+                    DropCapability(found);
                     _inodes.MarkDirty(found);
                 }
             }
@@ -279,7 +279,7 @@ public sealed partial class FileSystem
         }
     }
 
-    /// <summary>copy_file_range: shares slices where it can. <paramref name="copied"/> may be short.</summary>
+    /// <summary>copy_file_range: shares slices where it can. <paramref name="copied"/> may be short. setuid and setgid as for <see cref="Allocate"/>.</summary>
     public Errno CopyRange(InodeNumber source, long sourceOffset, InodeNumber destination, long destinationOffset, long lengthBytes, out long copied)
     {
         copied = 0;
@@ -435,7 +435,7 @@ public sealed partial class FileSystem
         FileTime now = Now();
         (to.Attributes.ModifyTime, to.Attributes.ChangeTime) = (now, now);
         to.Attributes.SizeBytes = Math.Max(to.Attributes.SizeBytes, destinationOffset + length);
-        KillPrivileges(to);
+        DropCapability(to);
         _inodes.MarkDirty(from);
         _inodes.MarkDirty(to);
         change.Complete();

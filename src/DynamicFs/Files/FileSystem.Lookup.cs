@@ -137,10 +137,19 @@ public sealed partial class FileSystem
     {
         lock (inode.Lock)
         {
-            attributes = inode.Attributes;
-            attributes.AllocatedBytes += inode.Data?.Dirty.LengthBytes ?? 0;
+            attributes = Described(inode);
             return !inode.IsGone;
         }
+    }
+
+    /// <summary>
+    /// The attributes as every reply gives them: bytes that are not in an extent yet are allocated too (the kernel keeps what it was told). Inode lock held.
+    /// </summary>
+    private static Attributes Described(Inode inode)
+    {
+        Attributes attributes = inode.Attributes;
+        attributes.AllocatedBytes += inode.Data?.Dirty.LengthBytes ?? 0;
+        return attributes;
     }
 
     private Errno FindDirectory(InodeNumber number, out Inode directory)

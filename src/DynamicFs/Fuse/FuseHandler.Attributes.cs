@@ -18,6 +18,9 @@ internal sealed unsafe partial class FuseHandler
 
     private const int SpaceUnitBytes = 4096;
 
+    /// <summary>Some commits after its last change a file's data is where it stays.</summary>
+    private const long SettledSeconds = 30;
+
     private Errno GetAttributes(in FuseInHeader header, FuseBuffer buffer)
     {
         Errno errno = AttributesOf(Node(header), out Attributes attributes);
@@ -30,7 +33,7 @@ internal sealed unsafe partial class FuseHandler
         if (errno != Errno.None)
             return errno;
         ref FuseStatxOut reply = ref buffer.Append<FuseStatxOut>();
-        reply.AttrValid = _validSeconds;
+        reply.AttrValid = ValidSeconds(attributes);
         Fill(ref reply.Stat, attributes);
         return Errno.None;
     }
@@ -130,7 +133,7 @@ internal sealed unsafe partial class FuseHandler
         if (errno != Errno.None)
             return errno;
         ref FuseAttrOut reply = ref buffer.Append<FuseAttrOut>();
-        reply.AttrValid = _validSeconds;
+        reply.AttrValid = ValidSeconds(attributes);
         Fill(ref reply.Attr, attributes);
         return Errno.None;
     }
@@ -139,8 +142,20 @@ internal sealed unsafe partial class FuseHandler
     {
         entry.Nodeid = attributes.Inode.Value;
         entry.EntryValid = _validSeconds;
-        entry.AttrValid = _validSeconds;
+        entry.AttrValid = ValidSeconds(attributes);
         Fill(ref entry.Attr, attributes);
+    }
+
+    /// <summary>
+    /// How long the kernel may keep these attributes. The allocated bytes of a file go on changing for a while after a write, when its data is packed
+    /// and stored, and nothing tells the kernel: a file that changed a moment ago is asked for again at its own age.
+    /// </summary>
+    private ulong ValidSeconds(in Attributes attributes)
+    {
+        if (!attributes.IsRegular)
+            return _validSeconds;
+        long ageSeconds = clock.GetUtcNow().ToUnixTimeSeconds() - attributes.ChangeTime.Seconds;
+        return ageSeconds >= SettledSeconds ? _validSeconds : Math.Min(_validSeconds, (ulong)Math.Max(1, ageSeconds));
     }
 
     private static void Fill(ref FuseAttr target, in Attributes attributes)

@@ -13,11 +13,13 @@ namespace DynamicFs.Fuse;
 /// <param name="files">The filesystem served.</param>
 /// <param name="options">How it is mounted.</param>
 /// <param name="log">For failures.</param>
+/// <param name="clock">Tells how long ago something changed.</param>
 /// <param name="attributesChanged">Makes the kernel forget the attributes of an inode: called for changes that it does not know of, before the reply.</param>
-internal sealed unsafe partial class FuseHandler(FileSystem files, FuseMountOptions options, ILogger log, Action<InodeNumber> attributesChanged)
+internal sealed unsafe partial class FuseHandler(
+    FileSystem files, FuseMountOptions options, ILogger log, TimeProvider clock, Action<InodeNumber> attributesChanged)
 {
     private readonly ulong _validSeconds = (ulong)options.CacheTimeout.TotalSeconds;
-    private readonly RemovedDirectories _removed = new(TimeProvider.System);
+    private readonly RemovedDirectories _removed = new(clock);
     private readonly ReplacedFiles _replaced = new(files);
     private volatile FuseNegotiation? _negotiation;
 

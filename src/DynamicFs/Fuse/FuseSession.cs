@@ -39,7 +39,7 @@ public sealed class FuseSession : IDisposable
         _mount = mount;
         _options = options;
         Log = loggers.CreateLogger("DynamicFs.Fuse");
-        Handler = new FuseHandler(files, options, Log, ForgetAttributes);
+        Handler = new FuseHandler(files, options, Log, TimeProvider.System, ForgetAttributes);
         Metrics = new FuseMetrics(() => ActiveCount);
         Trace = options.Trace ? new FuseTrace(Log) : null;
         _baseReaders = options.ReaderCount > 0 ? Math.Min(options.ReaderCount, MaxReaders) : Math.Clamp(2 * Environment.ProcessorCount, 4, 32);
