@@ -71,6 +71,8 @@ public sealed class ModelFileSystem
         bool hasTarget = _nodes[newParent].Children.TryGetValue(newName, out InodeNumber target);
         if (flags == RenameFlags.Exchange)
             return hasTarget ? Exchange(parent, name, source, newParent, newName, target) : Errno.ENOENT;
+        if (hasTarget && flags == RenameFlags.NoReplace)
+            return Errno.EEXIST;
         if (_nodes[source].IsDirectory && IsInside(newParent, source))
             return Errno.EINVAL;
         if (!hasTarget)
@@ -79,8 +81,6 @@ public sealed class ModelFileSystem
             return Errno.None;
         }
 
-        if (flags == RenameFlags.NoReplace)
-            return Errno.EEXIST;
         if (source == target)
             return Errno.None;
         if (_nodes[source].IsDirectory && !_nodes[target].IsDirectory)

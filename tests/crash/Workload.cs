@@ -14,7 +14,7 @@ public sealed class Workload
     private static readonly string[] _names = ["a", "b", "c", "d", "e", "f", "long-name-" + new string('x', 200), "ä"];
 
     private readonly Random _random;
-    private readonly FileSystem _files;
+    private FileSystem _files;
     private readonly List<InodeNumber> _open = [];
 
     public Workload(int seed, FileSystem files, ModelFileSystem? model = null)
@@ -46,6 +46,17 @@ public sealed class Workload
         for (int i = 0; i < operations; i++)
             Step();
     }
+
+    /// <summary>Closes every open file.</summary>
+    public void CloseAll()
+    {
+        while (_open.Count > 0)
+            Close(_open.Count - 1);
+        Digests.Add(Model.Digest());
+    }
+
+    /// <summary>The pool was opened anew: goes on with this filesystem.</summary>
+    public void Reopened(FileSystem files) => _files = files;
 
     /// <summary>Does one operation. Throws <see cref="InvalidOperationException"/> when the real outcome is not the model's.</summary>
     public void Step()

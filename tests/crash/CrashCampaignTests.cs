@@ -1,0 +1,20 @@
+using Xunit;
+using Xunit.Abstractions;
+
+namespace DynamicFs.CrashTests;
+
+/// <summary>The gate's share of the crash campaign: fixed seeds, every one of them always.</summary>
+public sealed class CrashCampaignTests(ITestOutputHelper output)
+{
+    [Fact]
+    public void EveryStateOfTheFixedSeedsIsAStateOfTheModel()
+    {
+        var campaign = new CrashCampaign { StatesPerPoint = 4 };
+        CampaignReport report = campaign.Run(firstSeed: 1, maxStates: 400, maxTime: TimeSpan.FromSeconds(60));
+        output.WriteLine($"{report.States} states, {report.CrashPoints} crash points, {report.Runs} runs, {report.StatesPerSecond:f0} states/s");
+        foreach (CrashViolation violation in report.Violations)
+            output.WriteLine($"{violation.Reproduce}\n{violation.What}");
+        Assert.Empty(report.Violations);
+        Assert.True(report.States > 0);
+    }
+}
