@@ -14,7 +14,6 @@ internal static class JournalFormat
     public const int HalfBytes = 8 << 20;
     public const int FileBytes = 2 * HalfBytes;
     public const int Alignment = 4096;
-    public const ulong Magic = 0x4E524A5346444744; // "DGDFSJRN"
     public const uint Version = 1;
 
     public const int MagicOffset = 0;
@@ -30,6 +29,8 @@ internal static class JournalFormat
     public const int HeaderBytes = ChecksumOffset + Checksum.Size;
     public const int MaxPayloadBytes = HalfBytes - HeaderBytes;
 
+    public static ReadOnlySpan<byte> Magic => "DYNFSJNL"u8;
+
     private const byte HeaderCheck = HeaderBytes == 128 ? 0 : -1;
 
     public static long StartOf(Generation baseGeneration) => (long)(baseGeneration.Value & 1) * HalfBytes;
@@ -41,10 +42,10 @@ internal static class JournalFormat
     public static Checksum Seal(PoolId pool, Generation baseGeneration, ulong sequence, in Checksum previous, Span<byte> batch, int payloadBytes)
     {
         batch[..HeaderBytes].Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(batch[MagicOffset..], Magic);
+        Magic.CopyTo(batch[MagicOffset..]);
         BinaryPrimitives.WriteUInt32LittleEndian(batch[VersionOffset..], Version);
         BinaryPrimitives.WriteInt32LittleEndian(batch[PayloadBytesOffset..], payloadBytes);
-        pool.Value.TryWriteBytes(batch[PoolOffset..]);
+        pool.Value.TryWriteBytes(batch[PoolOffset..], bigEndian: true, out _);
         BinaryPrimitives.WriteUInt64LittleEndian(batch[BaseOffset..], baseGeneration.Value);
         BinaryPrimitives.WriteUInt64LittleEndian(batch[SequenceOffset..], sequence);
         previous.Write(batch[PreviousOffset..]);
@@ -78,16 +79,16 @@ internal static class JournalFormat
     /// <summary>True when an intact batch of this base stands here that comes after batch <paramref name="sequence"/>.</summary>
     public static bool IsLaterBatch(PoolId pool, Generation baseGeneration, ulong sequence, ReadOnlySpan<byte> half)
     {
-        if (half.Length < HeaderBytes || BinaryPrimitives.ReadUInt64LittleEndian(half) != Magic)
+        if (half.Length < HeaderBytes || !half.StartsWith(Magic))
             return false;
         ulong found = BinaryPrimitives.ReadUInt64LittleEndian(half[SequenceOffset..]);
         return found > sequence && TryRead(pool, baseGeneration, found, Checksum.Read(half[PreviousOffset..]), half, out _, out _);
     }
 
     private static bool HeaderFits(PoolId pool, Generation baseGeneration, ulong sequence, in Checksum previous, ReadOnlySpan<byte> header) =>
-        BinaryPrimitives.ReadUInt64LittleEndian(header[MagicOffset..]) == Magic
+        header[MagicOffset..].StartsWith(Magic)
         && BinaryPrimitives.ReadUInt32LittleEndian(header[VersionOffset..]) == Version
-        && new Guid(header.Slice(PoolOffset, 16)) == pool.Value
+        && new Guid(header.Slice(PoolOffset, 16), bigEndian: true) == pool.Value
         && BinaryPrimitives.ReadUInt64LittleEndian(header[BaseOffset..]) == baseGeneration.Value
         && BinaryPrimitives.ReadUInt64LittleEndian(header[SequenceOffset..]) == sequence
         && Checksum.Read(header[PreviousOffset..]) == previous

@@ -17,7 +17,9 @@ public sealed partial class MetadataStore
     {
         CheckMembers(members);
         Invariant.Check(shape.Members.Count == members.Count, "a new pool has all its members");
-        Invariant.Check(shape.MetadataDisks.Count > 0, "a pool has a metadata disk");
+        Invariant.Check(shape.MetadataDisks.Count is > 0 and <= RootFormat.MaxMetadataDisks, "a pool has metadata disks");
+        if (members.Count > RootFormat.MaxMembers)
+            throw new PoolException(ErrorId.Usage, $"a pool has at most {RootFormat.MaxMembers} disks, not {members.Count}");
         var problems = new MetadataProblems();
         var files = new PageFiles(pool, options, problems);
         var rings = new RootRings(pool, members, options, problems);

@@ -63,10 +63,11 @@ internal static unsafe class PageFormat
 
     private const byte HeaderCheck = HeaderBytes == 48 ? 0 : -1;
 
+    /// <summary>The first 8 bytes of the pool id as printed, as a number.</summary>
     public static ulong PoolFragment(PoolId pool)
     {
         Span<byte> bytes = stackalloc byte[16];
-        pool.Value.TryWriteBytes(bytes);
+        pool.Value.TryWriteBytes(bytes, bigEndian: true, out _);
         return BinaryPrimitives.ReadUInt64LittleEndian(bytes);
     }
 

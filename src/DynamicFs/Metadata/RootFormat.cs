@@ -34,14 +34,13 @@ internal enum RootSlotState
 
 /// <summary>
 /// Layout of the file <c>roots</c>: 64 slots of 4096 bytes, the record of generation g in slot g mod 64. A record is checked by its own BLAKE3 over all bytes
-/// before it; everything that is not named here is zero. All numbers little-endian.
+/// before it; everything that is not named here is zero. Numbers little-endian, ids in the order in which they are printed.
 /// </summary>
 internal static class RootFormat
 {
     public const int SlotBytes = 4096;
     public const int SlotCount = 64;
     public const int FileBytes = SlotBytes * SlotCount;
-    public const ulong Magic = 0x544F4F5253464E59; // "YNFSROOT"
     public const uint Version = 1;
 
     /// <summary>Feature bits this build knows; a record with others is refused.</summary>
@@ -77,6 +76,8 @@ internal static class RootFormat
     public const int MaxMembers = (ChecksumOffset - MembersOffset) / MemberBytes;
     public const int MembersEnd = MembersOffset + (MaxMembers * MemberBytes);
 
+    public static ReadOnlySpan<byte> Magic => "DYNFSROT"u8;
+
     private const byte RoomCheck = MaxMembers >= 200 ? 0 : -1;
 
     public static int SlotOf(Generation generation) => (int)(generation.Value % SlotCount);
@@ -86,9 +87,9 @@ internal static class RootFormat
     {
         RootRecord record = root.Public;
         slot[..SlotBytes].Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(slot[MagicOffset..], Magic);
+        Magic.CopyTo(slot[MagicOffset..]);
         BinaryPrimitives.WriteUInt32LittleEndian(slot[VersionOffset..], Version);
-        pool.Value.TryWriteBytes(slot[PoolOffset..]);
+        pool.Value.TryWriteBytes(slot[PoolOffset..], bigEndian: true, out _);
         BinaryPrimitives.WriteUInt64LittleEndian(slot[GenerationOffset..], record.Generation.Value);
         BinaryPrimitives.WriteInt64LittleEndian(slot[TimeOffset..], record.Time.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks);
         BinaryPrimitives.WriteUInt64LittleEndian(slot[OldestKeptOffset..], record.OldestKept.Value);
@@ -115,9 +116,9 @@ internal static class RootFormat
         if (!slot.ContainsAnyExcept((byte)0))
             return RootSlotState.Empty;
         Checksum checksum = Checksum.Read(slot[ChecksumOffset..]);
-        if (BinaryPrimitives.ReadUInt64LittleEndian(slot[MagicOffset..]) != Magic || Blake3.Hash(slot[..ChecksumOffset]) != checksum)
+        if (!slot[MagicOffset..].StartsWith(Magic) || Blake3.Hash(slot[..ChecksumOffset]) != checksum)
             return RootSlotState.Damaged;
-        if (new Guid(slot.Slice(PoolOffset, 16)) != pool.Value)
+        if (new Guid(slot.Slice(PoolOffset, 16), bigEndian: true) != pool.Value)
             return RootSlotState.OtherPool;
         bool isKnown = BinaryPrimitives.ReadUInt32LittleEndian(slot[VersionOffset..]) == Version
             && (BinaryPrimitives.ReadUInt64LittleEndian(slot[FeaturesOffset..]) & ~KnownFeatures) == 0;
@@ -140,7 +141,7 @@ internal static class RootFormat
         for (int i = 0; i < shape.MetadataDisks.Count; i++)
             BinaryPrimitives.WriteUInt16LittleEndian(slot[(MetadataDisksOffset + (i * MetadataDiskBytes))..], checked((ushort)shape.MetadataDisks[i]));
         for (int i = 0; i < shape.Members.Count; i++)
-            shape.Members[i].Value.TryWriteBytes(slot[(MembersOffset + (i * MemberBytes))..]);
+            shape.Members[i].Value.TryWriteBytes(slot[(MembersOffset + (i * MemberBytes))..], bigEndian: true, out _);
     }
 
     private static Root? Parse(ReadOnlySpan<byte> slot, Checksum checksum)
@@ -201,7 +202,7 @@ internal static class RootFormat
             disks[i] = BinaryPrimitives.ReadUInt16LittleEndian(slot[(MetadataDisksOffset + (i * MetadataDiskBytes))..]);
         var members = new DiskId[memberCount];
         for (int i = 0; i < members.Length; i++)
-            members[i] = new DiskId(new Guid(slot.Slice(MembersOffset + (i * MemberBytes), MemberBytes)));
+            members[i] = new DiskId(new Guid(slot.Slice(MembersOffset + (i * MemberBytes), MemberBytes), bigEndian: true));
         bool isSound = disks.Distinct().Count() == disks.Length && disks.All(disk => disk < memberCount);
         return isSound ? new PoolShape(members, scheme, disks) : null;
     }

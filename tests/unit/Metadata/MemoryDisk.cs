@@ -169,7 +169,7 @@ internal sealed class MemoryDisk(string name) : IDisk
 
     private sealed class Content
     {
-        private static readonly byte[] _zeros = new byte[ChunkBytes];
+        private static readonly byte[] s_zeros = new byte[ChunkBytes];
 
         private readonly Dictionary<long, byte[]> _live = [];
         private readonly Dictionary<long, byte[]> _durable = [];
@@ -185,7 +185,7 @@ internal sealed class MemoryDisk(string name) : IDisk
             for (int done = 0; done < count;)
             {
                 (long chunk, int start, int part) = Part(offset, done, count);
-                _live.GetValueOrDefault(chunk, _zeros).AsSpan(start, part).CopyTo(destination[done..]);
+                _live.GetValueOrDefault(chunk, s_zeros).AsSpan(start, part).CopyTo(destination[done..]);
                 done += part;
             }
 
@@ -197,7 +197,7 @@ internal sealed class MemoryDisk(string name) : IDisk
             for (int done = 0; done < source.Length;)
             {
                 (long chunk, int start, int part) = Part(offset, done, source.Length);
-                byte[] bytes = (byte[])_live.GetValueOrDefault(chunk, _zeros).Clone();
+                byte[] bytes = (byte[])_live.GetValueOrDefault(chunk, s_zeros).Clone();
                 source.Slice(done, part).CopyTo(bytes.AsSpan(start));
                 _live[chunk] = bytes;
                 _unsynced.Add(chunk);
@@ -237,7 +237,7 @@ internal sealed class MemoryDisk(string name) : IDisk
             foreach ((long chunk, byte[] bytes) in _durable)
                 image._live[chunk] = bytes;
             foreach (long chunk in _unsynced.Order())
-                image._live[chunk] = Torn(_durable.GetValueOrDefault(chunk, _zeros), _live[chunk], survives);
+                image._live[chunk] = Torn(_durable.GetValueOrDefault(chunk, s_zeros), _live[chunk], survives);
             image.Length = Length == _durableLength || survives() ? Length : _durableLength;
             foreach ((long chunk, byte[] bytes) in image._live)
                 image._durable[chunk] = bytes;
