@@ -37,8 +37,8 @@ internal sealed class MemoryDisk(string name) : IDisk
             if (!exists && mode is not (DiskOpenMode.CreateNew or DiskOpenMode.OpenOrCreate))
                 throw new DiskException(Name, $"open {path}", Errno.ENOENT);
             if (!exists)
-                _names[path] = content = new Content();
-            return new OpenFile(this, path, content!, mode is DiskOpenMode.Read or DiskOpenMode.ReadDirect);
+                _names[path] = content = new Content { Path = path };
+            return new OpenFile(this, content!, mode is DiskOpenMode.Read or DiskOpenMode.ReadDirect);
         }
     }
 
@@ -50,6 +50,7 @@ internal sealed class MemoryDisk(string name) : IDisk
             if (!_names.Remove(from, out Content? content))
                 throw new DiskException(Name, $"rename {from}", Errno.ENOENT);
             _names[to] = content;
+            content.Path = to;
         }
     }
 
@@ -105,6 +106,7 @@ internal sealed class MemoryDisk(string name) : IDisk
                 if (!copies.TryGetValue(chosen, out Content? copy))
                     copies[chosen] = copy = chosen.AfterCrash(survives);
                 image._names[path] = image._durableNames[path] = copy;
+                copy.Path = path;
             }
 
             return image;
@@ -177,6 +179,9 @@ internal sealed class MemoryDisk(string name) : IDisk
         private long _durableLength;
 
         public bool IsPipe { get; init; }
+
+        /// <summary>The name it has now, for <see cref="Before"/>.</summary>
+        public string Path { get; set; } = "";
         public long Length { get; private set; }
 
         public int Read(long offset, Span<byte> destination)
@@ -266,7 +271,7 @@ internal sealed class MemoryDisk(string name) : IDisk
         }
     }
 
-    private sealed class OpenFile(MemoryDisk disk, string path, Content content, bool isReadOnly) : IDiskFile
+    private sealed class OpenFile(MemoryDisk disk, Content content, bool isReadOnly) : IDiskFile
     {
         public long LengthBytes
         {
@@ -281,7 +286,7 @@ internal sealed class MemoryDisk(string name) : IDisk
         {
             lock (disk._lock)
             {
-                disk.Check("read", path);
+                disk.Check("read", content.Path);
                 return content.Read(offset, destination);
             }
         }
@@ -350,7 +355,7 @@ internal sealed class MemoryDisk(string name) : IDisk
         private void CheckWrite(string kind)
         {
             Invariant.Check(!isReadOnly, "a file opened for reading is not written");
-            disk.Check(kind, path);
+            disk.Check(kind, content.Path);
         }
     }
 }
