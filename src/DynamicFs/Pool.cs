@@ -53,12 +53,14 @@ public sealed partial class Pool : IDisposable
     private readonly PoolWatch? _watch;
     private readonly List<string> _warnings;
     private readonly string? _readOnlyReason;
+    private readonly ILogger _log;
+    private readonly Lock _remembering = new();
     private bool _isClosed;
 
     private Pool(PoolOpening opening, PoolRegistry registry, PoolMembers members, ILoggerFactory loggers, TimeProvider time)
     {
         (_opening, _registry, _members, _warnings, _readOnlyReason) = (opening, registry, members.Disks, members.Warnings, members.ReadOnlyReason);
-        (Id, Name) = (members.Pool, members.Name);
+        (Id, Name, _log) = (members.Pool, members.Name, loggers.CreateLogger("DynamicFs.Pool"));
         if (opening.NoFsync)
             _warnings.Add("DYNFS_NO_FSYNC=1: nothing is synced; a power cut can lose the whole pool");
         bool isReadOnly = opening.ReadOnly || opening.InspectOnly || _readOnlyReason is not null;
@@ -66,13 +68,16 @@ public sealed partial class Pool : IDisposable
         _metadata = MetadataStore.Open(Id, _members, newestSeen, new MetadataOptions(NoFsync: opening.NoFsync, Time: time, ReadOnly: isReadOnly));
         try
         {
+            if (newestSeen == Generation.None && !isReadOnly && registry.NewestSeen(Id) > _metadata.Root.Generation)
+                registry.Remove(Id);
+            _metadata.ProblemReported += problem => LogWarning(_log, Name, problem);
             _extents = new ExtentStore(Id, _members, new ExtentStoreOptions(opening.VerifyDirect, opening.NoFsync));
             _catalog = new ExtentCatalog(_metadata.Pool);
             if (opening.InspectOnly)
                 return;
             _files = new FileSystem(new FileSystemParts(_metadata, _extents, time, loggers.CreateLogger("DynamicFs.Files")) { IsReadOnly = isReadOnly });
             _files.Start();
-            _watch = new PoolWatch(this, loggers.CreateLogger("DynamicFs.Pool"));
+            _watch = new PoolWatch(this, _log);
         }
         catch
         {
@@ -102,7 +107,7 @@ public sealed partial class Pool : IDisposable
         try
         {
             var pool = new Pool(opening, registry, members, loggers, time ?? TimeProvider.System);
-            foreach (string warning in pool._warnings)
+            foreach (string warning in pool.Warnings())
                 LogWarning(log, pool.Name, warning);
             pool.Remember();
             return pool;
@@ -164,6 +169,7 @@ public sealed partial class Pool : IDisposable
             return;
         try
         {
+            using Lock.Scope one = _remembering.EnterScope();
             RegisteredPool? known = _registry.Find(Id);
             var disks = _members.Select(m => new RegisteredDisk(m.Id.Value, m.IsPresent ? m.Name : known?.Disks.FirstOrDefault(d => d.Id == m.Id.Value)?.Path ?? m.Name));
             // With a disk away, this witness may be all that tells an old set of disks from a new one after a power cut.

@@ -9,7 +9,8 @@ internal sealed record FoundDisk(string Path, LinuxDisk Disk, DiskLabel Label);
 
 /// <summary>
 /// The disks of one pool that are there now, attached but not locked. Found from a pool's name (through the registry) or from any member's path: the label
-/// there names all members, and these are looked for at the registered paths, beside the disks already found, and at the top of every mounted filesystem.
+/// there names all members, and these are looked for at the registered paths; those that are not registered also beside the disks already found and at the
+/// top of every mounted filesystem.
 /// A label that cannot be read counts as a missing disk, and <see cref="Notes"/> says why. Owns the disks until they are taken.
 /// </summary>
 internal sealed class PoolDisks : IDisposable
@@ -137,11 +138,17 @@ internal sealed class PoolDisks : IDisposable
                 TryPath(disk.Path, isRegistered: true);
         }
 
-        if (!IsComplete)
+        if (HasUnknown)
             TrySiblings();
-        if (!IsComplete)
+        if (HasUnknown)
             TryMountedFileSystems();
     }
+
+    /// <summary>
+    /// Whether a member is neither found nor registered. A member that was registered elsewhere and is not there is missing: where else a directory with its
+    /// label may lie (put aside, a backup), nobody asked for it.
+    /// </summary>
+    private bool HasUnknown => Members.Any(id => Find(id) is null && Registered?.Disks.Any(d => d.Id == id.Value) != true);
 
     private void TrySiblings()
     {
@@ -151,7 +158,7 @@ internal sealed class PoolDisks : IDisposable
             {
                 foreach (string sibling in Directory.EnumerateDirectories(parent).Take(MaxSiblings))
                 {
-                    if (!IsComplete)
+                    if (HasUnknown)
                         TryPath(sibling, isRegistered: false);
                 }
             }
@@ -168,7 +175,7 @@ internal sealed class PoolDisks : IDisposable
         foreach (Fuse.MountInfo mount in MountTable.Read().Entries)
         {
             bool isDiskLike = mount.Type is "ext4" or "ext3" or "ext2" or "xfs" or "btrfs" or "f2fs" or "zfs" or "bcachefs" or "jfs" or "tmpfs";
-            if (isDiskLike && (Members.Count == 0 || !IsComplete))
+            if (isDiskLike && (Members.Count == 0 || HasUnknown))
                 TryPath(mount.MountPoint, isRegistered: false);
         }
     }

@@ -23,8 +23,8 @@ public sealed partial class Pool
     public PoolStatus Status(LiveMount? mount)
     {
         RootRecord root = _metadata.Root;
-        RedundancyStatus? redundancy = _watch is null ? PoolWatch.Count(this, () => false) : _watch.Redundancy(s_firstCount);
-        Verdict verdict = Verdict.Judge(VerdictInput(redundancy));
+        PoolCensus? census = _watch is null ? PoolWatch.Count(this, () => false) : _watch.Census(s_firstCount);
+        Verdict verdict = Verdict.Judge(VerdictInput(census?.Redundancy));
         return new PoolStatus
         {
             Name = Name,
@@ -45,8 +45,8 @@ public sealed partial class Pool
             DisksPresent = _members.Count(m => m.IsPresent),
             Generation = root.Generation.Value,
             CommittedAt = root.Time,
-            Space = Space(root),
-            Redundancy = redundancy,
+            Space = Space(root.Counters.InodeCount, census?.LiveBytes ?? 0),
+            Redundancy = census?.Redundancy,
             Warnings = Warnings(),
             Disks = Disks(),
         };
@@ -78,20 +78,21 @@ public sealed partial class Pool
         };
     }
 
-    private SpaceStatus? Space(RootRecord root)
+    private SpaceStatus? Space(long inodes, long usedBytes)
     {
-        if (_files is not null && _files.GetSpace(out FileSystemSpace space) == Errno.None)
-            return new SpaceStatus(space.TotalBytes, space.AvailableBytes, Math.Max(0, space.TotalBytes - space.AvailableBytes), root.Counters.InodeCount);
-        if (_files is not null)
-            return null;
-        (long available, long total) = _extents.Capacity(Shape.DefaultScheme);
-        return new SpaceStatus(total, available, root.Counters.UsedBytes, root.Counters.InodeCount);
+        if (_files is null)
+        {
+            (long available, long total) = _extents.Capacity(Shape.DefaultScheme);
+            return new SpaceStatus(total, available, usedBytes, inodes);
+        }
+
+        return _files.GetSpace(out FileSystemSpace space) == Errno.None ? new SpaceStatus(space.TotalBytes, space.AvailableBytes, usedBytes, inodes) : null;
     }
 
     private IReadOnlyList<string> Warnings()
     {
         lock (_warnings)
-            return [.. _warnings];
+            return [.. _warnings, .. _metadata.Problems];
     }
 
     private DiskStatus[] Disks() => [.. _members.Select(member =>

@@ -6,6 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace DynamicFs;
 
+/// <summary>The live extents of a pool: by what they can still lose, and the bytes that files have in them.</summary>
+internal sealed record PoolCensus(RedundancyStatus Redundancy, long LiveBytes);
+
 /// <summary>
 /// The background look at an open pool, so that status answers from memory: counts extents by what they can still lose, samples the disks' space, keeps
 /// the registry's witness of the newest generation, and logs what disks report. One thread of its own: a disk that hangs holds up nobody else.
@@ -26,7 +29,7 @@ internal sealed partial class PoolWatch : IDisposable
     private readonly ManualResetEventSlim _stop = new();
     private readonly ManualResetEventSlim _counted = new();
     private readonly Thread _thread;
-    private volatile RedundancyStatus? _redundancy;
+    private volatile PoolCensus? _census;
     private volatile DiskSpace?[] _space;
     private (Generation Generation, string States) _countedAt;
     private Generation _remembered;
@@ -46,10 +49,10 @@ internal sealed partial class PoolWatch : IDisposable
     }
 
     /// <summary>The newest count; waits a moment for the first one after the start. Null when it is not there yet.</summary>
-    public RedundancyStatus? Redundancy(TimeSpan wait)
+    public PoolCensus? Census(TimeSpan wait)
     {
         _counted.Wait(wait);
-        return _redundancy;
+        return _census;
     }
 
     /// <summary>Space of a member when it was last looked at.</summary>
@@ -69,9 +72,10 @@ internal sealed partial class PoolWatch : IDisposable
     }
 
     /// <summary>Counts the live extents by how many of their fragments are on disks that can be read. Null when asked to stop.</summary>
-    internal static RedundancyStatus? Count(Pool pool, Func<bool> isStopping)
+    internal static PoolCensus? Count(Pool pool, Func<bool> isStopping)
     {
         var count = new RedundancyCount();
+        long liveBytes = 0;
         ExtentId from = default;
         while (true)
         {
@@ -85,12 +89,17 @@ internal sealed partial class PoolWatch : IDisposable
                     return false;
                 }
 
+                liveBytes += live;
                 if (live > 0)
                     count.Add(record.Scheme, record.Fragments.Count(f => f.IsPlaced && pool.Members[f.DiskIndex].IsReadable));
                 return true;
             });
             if (isEnd)
-                return new RedundancyStatus(count.Extents, count.Full, count.Degraded, count.NoSpare, count.Lost, count.Extents == 0 ? pool.Tolerance : count.MinimumSpare);
+            {
+                int spare = count.Extents == 0 ? pool.Tolerance : count.MinimumSpare;
+                return new PoolCensus(new RedundancyStatus(count.Extents, count.Full, count.Degraded, count.NoSpare, count.Lost, spare), liveBytes);
+            }
+
             if (isStopping())
                 return null;
         }
@@ -121,7 +130,7 @@ internal sealed partial class PoolWatch : IDisposable
         string states = string.Join(' ', _pool.Members.Select(m => m.IsReadable ? m.State.ToString() : "-"));
         if (_countedAt != (generation, states))
         {
-            _redundancy = Count(_pool, () => _stop.IsSet) ?? _redundancy;
+            _census = Count(_pool, () => _stop.IsSet) ?? _census;
             _countedAt = (generation, states);
             _counted.Set();
         }

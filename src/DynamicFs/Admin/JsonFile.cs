@@ -23,7 +23,7 @@ internal static class JsonFile
     /// <param name="durable">Wait until the content is on the medium.</param>
     public static void Replace<T>(string path, T value, JsonTypeInfo<T> type, bool durable)
     {
-        string temporary = $"{path}.{Environment.ProcessId}.tmp";
+        string temporary = $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
         var options = new FileStreamOptions
         {
             Mode = FileMode.Create,

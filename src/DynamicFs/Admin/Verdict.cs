@@ -35,8 +35,7 @@ public sealed record Verdict(PoolState State, string Summary, string Impact, str
         PoolState.Ok => ExitCode.Done,
         PoolState.ReadOnly or PoolState.Degraded => ExitCode.Degraded,
         PoolState.AtRisk => ExitCode.NoSpareRedundancy,
-        PoolState.DataLoss => ExitCode.DataLost,
-        _ => ExitCode.Failed,
+        _ => ExitCode.DataLost,
     };
 
     /// <summary>The state of a name as it stands in a report.</summary>
@@ -50,6 +49,12 @@ public sealed record Verdict(PoolState State, string Summary, string Impact, str
             return new Verdict(PoolState.DataLoss, $"{lost.Lost} of {lost.Extents} extents have lost more fragments than their policy survives",
                 "reads of the affected ranges fail with EIO; everything else is readable",
                 input.Missing > 0 ? $"bring back {input.MissingText}, then mount again" : $"run 'dynfs fsck {input.Name}' after unmounting to list what is lost");
+        }
+
+        if (input.Missing > input.Tolerance)
+        {
+            return new Verdict(PoolState.Unavailable, $"{input.Missing} of {input.Total} disks missing: {input.MissingText}; the policy survives {input.Tolerance}",
+                "it can only be mounted read-only (--degraded); what needs the missing disks cannot be read", input.RestoreAction);
         }
 
         if (input.Redundancy is { NoSpare: > 0 } risk && input.Tolerance > 0)
@@ -76,7 +81,8 @@ public sealed record Verdict(PoolState State, string Summary, string Impact, str
             : input.Unhealthy > 0
                 ? $"{input.Unhealthy} of {input.Total} disks not healthy: {input.UnhealthyText}"
                 : $"{input.Redundancy!.Degraded} of {input.Redundancy.Extents} extents lack fragments";
-        int spare = input.Redundancy is { Extents: > 0 } known ? known.MinimumSpare : Math.Max(0, input.Tolerance - input.Missing);
+        // More disks than the policy survives may not be missing, however many copies the extents have.
+        int spare = Math.Max(0, Math.Min(input.Redundancy?.MinimumSpare ?? int.MaxValue, input.Tolerance - input.Missing));
         string impact = $"all data is readable; {Count(spare, "more disk")} may fail" + (input.ReadOnlyReason is { } reason ? $"; read-only: {reason}" : "");
         return new Verdict(PoolState.Degraded, summary, impact, input.RestoreAction);
     }

@@ -46,6 +46,14 @@ public sealed class VerdictTests
     }
 
     [Fact]
+    public void MoreMissingThanThePolicySurvivesIsUnavailable()
+    {
+        Verdict verdict = Verdict.Judge(Healthy with { Missing = 3, MissingText = "a, b, c", Redundancy = new RedundancyStatus(0, 0, 0, 0, 0, 2) });
+        Assert.Equal((PoolState.Unavailable, ExitCode.DataLost), (verdict.State, verdict.ExitCode));
+        Assert.Contains("a, b, c", verdict.Action);
+    }
+
+    [Fact]
     public void ReadOnlyByAFailureIsNotOk()
     {
         Verdict verdict = Verdict.Judge(Healthy with { ReadOnlyReason = "the commit failed" });
