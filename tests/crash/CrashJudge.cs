@@ -43,8 +43,10 @@ public static class CrashJudge
         string tree = FileSystemReader.Describe(engine.Files);
         if (missing.Count == 0)
             engine.Metadata.Verify(found.Add);
-        if (goOn)
+        if (goOn && !engine.Files.IsReadOnly)
             GoOn(engine);
+        if (engine.Files.IsReadOnly && missing.Count == 0)
+            found.Add("read-only although no disk is missing");
         problems = found;
         return tree;
     }

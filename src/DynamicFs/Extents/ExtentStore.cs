@@ -111,6 +111,15 @@ public sealed class ExtentStore : IDisposable
         return (DataBytes(free, scheme), DataBytes(total, scheme));
     }
 
+    /// <summary>True when enough disks are HEALTHY to acknowledge an extent of <paramref name="scheme"/>, or of the copies that stand in for it.</summary>
+    public bool CanWrite(RedundancyScheme scheme)
+    {
+        int writable = 0;
+        foreach (MemberDisk member in _members.All)
+            writable += member.IsWritable ? 1 : 0;
+        return writable >= scheme.MinWrite || writable >= scheme.AsReplica.MinWrite;
+    }
+
     public void Dispose()
     {
         _reader.Dispose();

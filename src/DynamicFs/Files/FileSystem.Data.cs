@@ -1,6 +1,7 @@
 using DynamicFs.Extents;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
+using Microsoft.Extensions.Logging;
 
 namespace DynamicFs.Files;
 
@@ -22,6 +23,7 @@ public sealed partial class FileSystem
     private static readonly TimeSpan _compactionPeriod = TimeSpan.FromSeconds(20);
 
     private ExtentStore _store = null!;
+    private RedundancyScheme _scheme;
     private SegmentPool _segments = null!;
     private ExtentAccounts _accounts = null!;
     private ExtentAssembler _assembler = null!;
@@ -68,6 +70,13 @@ public sealed partial class FileSystem
         bool isNew = _metadata.Root.Generation == _firstGeneration && _inodes.Find(InodeNumber.Root) is null;
         if (isNew)
             MakeRoot();
+        if (!_isReadOnly && !_store.CanWrite(_scheme))
+        {
+            // Everything can be read, nothing could be acknowledged: what the journal has stays there for the next start.
+            LogTooFewDisks(_log, _scheme);
+            TurnReadOnly();
+        }
+
         if (_isReadOnly)
             return;
         _store.RemoveUncommitted(new ExtentId(root.NextExtent), replay.Extents.Contains);
@@ -328,7 +337,8 @@ public sealed partial class FileSystem
     {
         _limits = parts.Limits;
         _store = parts.Extents;
-        RedundancyScheme scheme = _metadata.Root.Shape.DefaultScheme;
+        _scheme = _metadata.Root.Shape.DefaultScheme;
+        RedundancyScheme scheme = _scheme;
         _segments = new SegmentPool();
         _accounts = new ExtentAccounts();
         _journal = new JournalLog();
@@ -358,7 +368,9 @@ public sealed partial class FileSystem
     {
         if (_isReadOnly)
             return Errno.EROFS;
-        return _space.HasRoomFor(lengthBytes) ? Errno.None : Errno.ENOSPC;
+        if (_space.HasRoomFor(lengthBytes))
+            return Errno.None;
+        return _store.CanWrite(_scheme) ? Errno.ENOSPC : ErrorId.MinWrite.Errno;
     }
 
     /// <summary>The root directory of a pool that was just created: 0755, owned by root.</summary>
@@ -451,4 +463,7 @@ public sealed partial class FileSystem
         SharedFormat.Write(key, value, owner, slice);
         _tree.Put(key, value);
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "too few disks are HEALTHY to acknowledge a write under {Scheme}: the pool is READ_ONLY. Bring the missing disks back and mount again")]
+    private static partial void LogTooFewDisks(ILogger log, RedundancyScheme scheme);
 }
