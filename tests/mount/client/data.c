@@ -237,7 +237,7 @@ static void largest_file(int count, char **arguments)
     int file = create_file("largest");
     CHECK(ftruncate(file, largest) == 0 && stat_of(file).st_size == largest);
     write_all(file, "z", 1, largest - 1);
-    FAILS_WITH(pwrite(file, "z", 1, largest), EFBIG);
+    FAILS_WITH(pwrite(file, "z", 1, largest), largest == INT64_MAX ? EINVAL : EFBIG); /* the kernel's own check comes first */
     CHECK(fsync(file) == 0);
     char last;
     read_all(file, &last, 1, largest - 1);
