@@ -77,6 +77,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
     /// <summary>sync: as <see cref="Sync"/>, by a full commit.</summary>
     public void Commit(int keptRoots = KeptRoots, bool force = false)
     {
+        parts.FreeUnfinished();
         lock (_round)
         {
             ThrowIfFailed();
@@ -453,4 +454,5 @@ internal sealed record CommitParts(
     JournalLog Journal,
     FileSystemLimits Limits,
     ILogger Log,
+    Func<bool> FreeUnfinished,
     Action TurnReadOnly);

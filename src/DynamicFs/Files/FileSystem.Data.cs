@@ -65,6 +65,7 @@ public sealed partial class FileSystem
                     _inodes.MarkDirty(inode);
                 }
             });
+            EnsureRoot();
         }
 
         bool isNew = _metadata.Root.Generation == _firstGeneration && _inodes.Find(InodeNumber.Root) is null;
@@ -111,7 +112,10 @@ public sealed partial class FileSystem
         try
         {
             if (!_isReadOnly)
+            {
+                KeepAccessTimes();
                 _commit.Commit();
+            }
         }
         finally
         {
@@ -134,6 +138,8 @@ public sealed partial class FileSystem
             if (!found.Attributes.IsRegular)
                 return found.Attributes.IsDirectory ? Errno.EISDIR : Errno.EINVAL;
             count = _contents.Read(found, offset, destination);
+            lock (found.Lock)
+                NoteAccess(found);
             return Errno.None;
         }
         catch (Exception e)
@@ -167,6 +173,8 @@ public sealed partial class FileSystem
                     found.Attributes.SizeBytes = Math.Max(found.Attributes.SizeBytes, offset + source.Length);
                     if (killPrivileges)
                         KillPrivileges(found);
+                    else
+                        DropCapability(found);
                     _inodes.MarkDirty(found);
                 }
 
@@ -348,7 +356,7 @@ public sealed partial class FileSystem
             _store, scheme, _metadata.CurrentTransaction, _metadata.Root.Counters.NextExtent + LostExtents, _limits.ExtentBuffers, _limits.ExtentWriters);
         _contents = new FileContents(new FileMap(_tree, _accounts, _gate), _assembler, _catalog, _store, _segments, _journal);
         _commit = new CommitCoordinator(new CommitParts(
-            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _store, _metadata, _journal, _limits, _log, TurnReadOnly));
+            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _store, _metadata, _journal, _limits, _log, FreeUnfinished, TurnReadOnly));
         _compactor = new Compactor(_gate, _inodes, _contents, _catalog, _tree, scheme, _log);
         _space = new SpaceAccount(_store, scheme, _segments, _assembler, _commit);
     }

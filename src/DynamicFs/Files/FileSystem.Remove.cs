@@ -65,25 +65,32 @@ public sealed partial class FileSystem
     }
 
     /// <summary>
-    /// Frees what is left of one inode that did not fit its transaction; false when there is none. The commit thread calls it.
+    /// Frees one transaction's worth of an inode that did not fit into one; false when there is none. Called before each commit, outside the gate.
     /// </summary>
     internal bool FreeUnfinished()
     {
         if (_isReadOnly || !_unfinished.TryDequeue(out InodeNumber number))
             return false;
-        using (_gate.EnterShared())
+        try
         {
-            if (_inodes.Find(number) is { } inode)
+            using (_gate.EnterShared())
             {
-                lock (inode.Lock)
-                    Free(inode);
+                if (_inodes.Find(number) is { } inode)
+                {
+                    lock (inode.Lock)
+                        Free(inode);
+                }
             }
+        }
+        catch (Exception e)
+        {
+            Failed(e, "free", number);
         }
 
         return true;
     }
 
-    /// <summary>At mount: frees every inode of the orphan list. One that cannot be freed (corrupt) is reported and stays.</summary>
+    /// <summary>At mount: frees every inode of the orphan list, large ones over the next commits. One that cannot be freed (corrupt) is reported and stays.</summary>
     private void FreeOrphans()
     {
         for (InodeNumber orphan = _orphans.Next(InodeNumber.None); orphan != InodeNumber.None; orphan = _orphans.Next(orphan))
@@ -99,10 +106,6 @@ public sealed partial class FileSystem
                 if (_gate.IsBroken)
                     return;
             }
-        }
-
-        while (FreeUnfinished())
-        {
         }
     }
 

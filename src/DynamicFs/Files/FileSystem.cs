@@ -16,6 +16,8 @@ public sealed partial class FileSystem
     /// <summary>Longest name of a directory entry, in bytes.</summary>
     public const int MaxNameBytes = 255;
 
+    private const uint RootPermissions = 0x1ED;
+
     private readonly TransactionGate _gate = new();
 
     /// <summary>The namespace lock: one change of names at a time. Look-ups and listings do not take it. Taken inside the gate, before inode locks.</summary>
@@ -30,6 +32,7 @@ public sealed partial class FileSystem
     private readonly SymbolicLinks _links;
     private readonly OrphanList _orphans;
     private readonly AccessTimePolicy _accessTimes;
+    private readonly (uint UserId, uint GroupId) _rootOwner;
     private readonly uint _maxLinks;
     private volatile bool _isReadOnly;
 
@@ -39,7 +42,7 @@ public sealed partial class FileSystem
         RootCounters counters = _metadata.Root.Counters;
         _inodes = new InodeTable(_tree, parts.Limits.CachedInodes, Math.Max(counters.NextInode, InodeNumber.Root.Value + 1), counters.InodeCount);
         (_entries, _xattrs, _links, _orphans) = (new(_tree, parts.NameHash), new(_tree), new(_tree), new(_tree));
-        (_accessTimes, _maxLinks) = (parts.AccessTimes, parts.Limits.MaxLinks);
+        (_accessTimes, _rootOwner, _maxLinks) = (parts.AccessTimes, parts.RootOwner, parts.Limits.MaxLinks);
         StartData(parts);
     }
 
@@ -52,6 +55,42 @@ public sealed partial class FileSystem
     /// From now on every change answers EROFS: a commit failed, or a change stopped half-way and the running transaction must never be committed.
     /// </summary>
     internal void TurnReadOnly() => _isReadOnly = true;
+
+    /// <summary>
+    /// The root directory of a pool that never had one. Any other pool without one is corrupt. Inside the gate; a read-only filesystem has it in memory only.
+    /// </summary>
+    private void EnsureRoot()
+    {
+        if (_inodes.Find(InodeNumber.Root) is not null)
+            return;
+        if (_inodes.InodeCount > 0)
+            throw new CorruptionException("(pool)", "namespace tree", "a root directory", "none");
+        FileTime now = Now();
+        _inodes.Add(new Inode(InodeNumber.Root)
+        {
+            Parent = InodeNumber.Root,
+            Attributes = new Attributes
+            {
+                Inode = InodeNumber.Root,
+                Mode = FileType.Directory | RootPermissions,
+                LinkCount = 2,
+                UserId = _rootOwner.UserId,
+                GroupId = _rootOwner.GroupId,
+                AccessTime = now,
+                ModifyTime = now,
+                ChangeTime = now,
+                BirthTime = now,
+            },
+        });
+    }
+
+    private void KeepAccessTimes()
+    {
+        if (_gate.IsBroken)
+            return;
+        using (_gate.EnterExclusive())
+            _inodes.KeepAccessTimes();
+    }
 
     /// <summary>Called at the end of operations that look inodes up: outside the gate and all locks.</summary>
     private void TrimInodes()

@@ -10,6 +10,10 @@ internal sealed record FileSystemParts(MetadataStore Metadata, ExtentStore Exten
     public bool IsReadOnly { get; init; }
     public FileSystemLimits Limits { get; init; } = new();
     public AccessTimePolicy AccessTimes { get; init; } = AccessTimePolicy.Relative;
+
+    /// <summary>Who owns the root directory of a new pool: whoever mounts it first.</summary>
+    public (uint UserId, uint GroupId) RootOwner { get; init; }
+
     public NameHash NameHash { get; init; } = FileName.Hash;
 }
 
