@@ -28,20 +28,20 @@ internal static class EntryRecord
     /// <summary>Throws <see cref="CorruptionException"/> for anything that <see cref="Write"/> cannot have written.</summary>
     public static ReadOnlySpan<byte> Read(InodeNumber directory, ulong cookie, ReadOnlySpan<byte> record, out InodeNumber inode, out uint type)
     {
-        Require(directory, cookie, record.Length is > NameOffset and <= MaxBytes, "9 to 264 bytes", $"{record.Length}");
+        Require(directory, cookie, record.Length is > NameOffset and <= MaxBytes, "9 to 264 bytes", record.Length);
         inode = new InodeNumber(BinaryPrimitives.ReadUInt64LittleEndian(record[InodeOffset..]));
         type = (uint)record[TypeOffset] << TypeShift;
         ReadOnlySpan<byte> name = record[NameOffset..];
-        Require(directory, cookie, cookie is >= NamespaceFormat.FirstNameCookie and <= long.MaxValue, "a cookie of a name", $"{cookie:x}");
-        Require(directory, cookie, inode != InodeNumber.None, "an inode", "0");
-        Require(directory, cookie, FileType.IsKnown(type), "a known file type", $"{type:x}");
-        Require(directory, cookie, !name.ContainsAny((byte)0, (byte)'/') && !FileName.IsDots(name), "a name without NUL and '/'", "another");
+        Require(directory, cookie, cookie is >= NamespaceFormat.FirstNameCookie and <= long.MaxValue, "a cookie of a name", (long)cookie);
+        Require(directory, cookie, inode != InodeNumber.None, "an inode", 0);
+        Require(directory, cookie, FileType.IsKnown(type), "a known file type", type);
+        Require(directory, cookie, !name.ContainsAny((byte)0, (byte)'/') && !FileName.IsDots(name), "a name without NUL and '/', not '.' nor '..'", name[0]);
         return name;
     }
 
-    private static void Require(InodeNumber directory, ulong cookie, bool condition, string expected, string found)
+    private static void Require(InodeNumber directory, ulong cookie, bool condition, string expected, long found)
     {
         if (!condition)
-            throw new CorruptionException("(pool)", $"entry {cookie:x16} of directory {directory}", expected, found);
+            throw new CorruptionException("(pool)", $"entry {cookie:x16} of directory {directory}", expected, $"{found}");
     }
 }

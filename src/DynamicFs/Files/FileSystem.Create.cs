@@ -27,10 +27,12 @@ public sealed partial class FileSystem
         in Caller caller, InodeNumber parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, out Attributes attributes)
     {
         attributes = default;
-        if (target.IsEmpty || target.Contains((byte)0))
-            return target.IsEmpty ? Errno.ENOENT : Errno.EINVAL;
+        if (target.IsEmpty)
+            return Errno.ENOENT;
         if (target.Length > SymbolicLinks.MaxTargetBytes)
             return Errno.ENAMETOOLONG;
+        if (target.Contains((byte)0))
+            return Errno.EINVAL;
         return Make(caller, parent, name, new NewNode { Mode = FileType.SymbolicLink | ModeBits.Permissions, Target = target }, out attributes);
     }
 

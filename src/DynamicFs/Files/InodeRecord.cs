@@ -57,14 +57,10 @@ internal static class InodeRecord
     /// <summary>Throws <see cref="CorruptionException"/> for anything that <see cref="Write"/> cannot have written.</summary>
     public static Inode Read(InodeNumber number, ReadOnlySpan<byte> record)
     {
-        if (!(record.Length == SizeBytes))
-            throw Bad(number, "112 bytes", $"{record.Length}");
-        if (!(record[VersionOffset] == Version))
-            throw Bad(number, "version 1", $"{record[VersionOffset]}");
-        if (!((record[FlagsOffset] & ~(byte)InodeFlags.All) == 0))
-            throw Bad(number, "known flags", $"{record[FlagsOffset]:x2}");
-        if (!(!record.Slice(ReservedOffset, 2).ContainsAnyExcept((byte)0)))
-            throw Bad(number, "reserved bytes of zero", "others");
+        Require(number, record.Length == SizeBytes, "112 bytes", record.Length);
+        Require(number, record[VersionOffset] == Version, "version 1", record[VersionOffset]);
+        Require(number, (record[FlagsOffset] & ~(byte)InodeFlags.All) == 0, "known flags", record[FlagsOffset]);
+        Require(number, !record.Slice(ReservedOffset, 2).ContainsAnyExcept((byte)0), "reserved bytes of zero", record[ReservedOffset] | record[ReservedOffset + 1]);
         var inode = new Inode(number)
         {
             Flags = (InodeFlags)record[FlagsOffset],
@@ -99,23 +95,16 @@ internal static class InodeRecord
     {
         ref readonly Attributes a = ref inode.Attributes;
         uint type = a.Mode & FileType.Mask;
-        if (!((a.Mode & ~ModeMask) == 0 && FileType.IsKnown(type)))
-            throw Bad(inode.Number, "a known file type", $"mode {Convert.ToString(a.Mode, 8)}");
-        if (!(a.SizeBytes >= 0 && a.AllocatedBytes >= 0))
-            throw Bad(inode.Number, "sizes not below zero", $"{a.SizeBytes}, {a.AllocatedBytes}");
-        if (!(inode.XattrListBytes is >= 0 and <= XattrStore.MaxListBytes))
-            throw Bad(inode.Number, "a listing of at most 64 KiB", $"{inode.XattrListBytes}");
-        if (!(inode.XattrValueBytes is >= 0 and <= XattrStore.MaxTotalBytes && (inode.XattrListBytes > 0 || inode.XattrValueBytes == 0)))
-            throw Bad(inode.Number, "values of at most 4 MiB", $"{inode.XattrValueBytes}");
-        if (!(inode.XattrListBytes > 0 || inode.Flags == InodeFlags.None))
-            throw Bad(inode.Number, "flags of attributes that are listed", $"{inode.Flags}");
+        Require(inode.Number, (a.Mode & ~ModeMask) == 0 && FileType.IsKnown(type), "a known file type and 12 bits of permissions", a.Mode);
+        Require(inode.Number, a.SizeBytes >= 0 && a.AllocatedBytes >= 0, "sizes not below zero", Math.Min(a.SizeBytes, a.AllocatedBytes));
+        Require(inode.Number, inode.XattrListBytes is >= 0 and <= XattrStore.MaxListBytes, "a listing of at most 64 KiB", inode.XattrListBytes);
+        Require(inode.Number, inode.XattrValueBytes is >= 0 and <= XattrStore.MaxTotalBytes && (inode.XattrListBytes > 0 || inode.XattrValueBytes == 0),
+            "values of at most 4 MiB", inode.XattrValueBytes);
+        Require(inode.Number, inode.XattrListBytes > 0 || inode.Flags == InodeFlags.None, "flags of attributes that are listed", (long)inode.Flags);
         bool isDirectory = type == FileType.Directory;
-        if (!(isDirectory == (inode.Parent != InodeNumber.None)))
-            throw Bad(inode.Number, "a parent for directories only", $"{inode.Parent}");
-        if (!(inode.EntryCount >= 0 && (isDirectory || inode.EntryCount == 0)))
-            throw Bad(inode.Number, "a count of names for directories only", $"{inode.EntryCount}");
-        if (!(isDirectory || (inode.Flags & InodeFlags.HasDefaultAcl) == 0))
-            throw Bad(inode.Number, "a default ACL on directories only", "one elsewhere");
+        Require(inode.Number, isDirectory == (inode.Parent != InodeNumber.None), "a parent for directories only", (long)inode.Parent.Value);
+        Require(inode.Number, inode.EntryCount >= 0 && (isDirectory || inode.EntryCount == 0), "a count of names for directories only", inode.EntryCount);
+        Require(inode.Number, isDirectory || (inode.Flags & InodeFlags.HasDefaultAcl) == 0, "a default ACL on directories only", type);
     }
 
     private static void WriteTime(Span<byte> destination, FileTime time)
@@ -127,11 +116,13 @@ internal static class InodeRecord
     private static FileTime ReadTime(InodeNumber number, ReadOnlySpan<byte> source)
     {
         uint nanoseconds = BinaryPrimitives.ReadUInt32LittleEndian(source[8..]);
-        if (!(nanoseconds < 1_000_000_000))
-            throw Bad(number, "nanoseconds below a second", $"{nanoseconds}");
+        Require(number, nanoseconds < 1_000_000_000, "nanoseconds below a second", nanoseconds);
         return new FileTime(BinaryPrimitives.ReadInt64LittleEndian(source), nanoseconds);
     }
 
-    private static CorruptionException Bad(InodeNumber number, string expected, string found) =>
-        new("(pool)", $"record of inode {number}", expected, found);
+    private static void Require(InodeNumber number, bool condition, string expected, long found)
+    {
+        if (!condition)
+            throw new CorruptionException("(pool)", $"record of inode {number}", expected, $"{found}");
+    }
 }

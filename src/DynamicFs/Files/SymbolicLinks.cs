@@ -26,7 +26,7 @@ internal sealed class SymbolicLinks(Tree tree)
     [SkipLocalsInit]
     public int Read(InodeNumber inode, long lengthBytes, Span<byte> destination)
     {
-        Require(inode, lengthBytes is > 0 and <= MaxTargetBytes, "a target of 1 to 4095 bytes", $"{lengthBytes}");
+        Require(inode, lengthBytes is > 0 and <= MaxTargetBytes, "a target of 1 to 4095 bytes", lengthBytes);
         Span<byte> key = stackalloc byte[NamespaceFormat.SymbolicLinkKeyBytes];
         Span<byte> target = stackalloc byte[MaxTargetBytes + Tree.MaxValueBytes];
         int done = 0;
@@ -34,7 +34,7 @@ internal sealed class SymbolicLinks(Tree tree)
         {
             NamespaceFormat.WriteSymbolicLinkKey(key, inode, chunk);
             bool isThere = tree.TryGet(key, target[done..], out int length);
-            Require(inode, isThere && length == Math.Min(lengthBytes - done, NamespaceFormat.ChunkBytes), $"chunk {chunk}", isThere ? $"{length} bytes" : "none");
+            Require(inode, isThere && length == Math.Min(lengthBytes - done, NamespaceFormat.ChunkBytes), "whole chunks", isThere ? length : -1);
             done += length;
         }
 
@@ -45,9 +45,9 @@ internal sealed class SymbolicLinks(Tree tree)
 
     public void Delete(InodeNumber inode) => TreePrefix.Delete(tree, inode, NamespaceKind.SymbolicLink);
 
-    private static void Require(InodeNumber inode, bool condition, string expected, string found)
+    private static void Require(InodeNumber inode, bool condition, string expected, long found)
     {
         if (!condition)
-            throw new CorruptionException("(pool)", $"target of symbolic link {inode}", expected, found);
+            throw new CorruptionException("(pool)", $"target of symbolic link {inode}", expected, $"{found}");
     }
 }

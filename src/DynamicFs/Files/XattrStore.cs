@@ -37,17 +37,17 @@ internal sealed class XattrStore(Tree tree)
         Span<byte> chunk = stackalloc byte[Tree.MaxValueBytes];
         if (!tree.TryGet(key[..NamespaceFormat.WriteXattrKey(key, inode.Number, name, 0)], chunk, out int length))
             return -1;
-        Require(inode, length >= LengthBytes, "a length", $"{length} bytes");
+        Require(inode, length >= LengthBytes, "a length", length);
         int total = BinaryPrimitives.ReadInt32LittleEndian(chunk);
-        Require(inode, total is >= 0 and <= MaxValueBytes, "a length of at most 64 KiB", $"{total}");
-        Require(inode, length - LengthBytes == Math.Min(total, NamespaceFormat.ChunkBytes), "a full first chunk", $"{length} bytes");
+        Require(inode, total is >= 0 and <= MaxValueBytes, "a length of at most 64 KiB", total);
+        Require(inode, length - LengthBytes == Math.Min(total, NamespaceFormat.ChunkBytes), "a whole first chunk", length);
         if (destination.Length < total)
             return total;
         chunk[LengthBytes..length].CopyTo(destination);
         for (int i = 1, done = length - LengthBytes; done < total; i++, done += length)
         {
             bool isThere = tree.TryGet(key[..NamespaceFormat.WriteXattrKey(key, inode.Number, name, i)], chunk, out length);
-            Require(inode, isThere && length == Math.Min(total - done, NamespaceFormat.ChunkBytes), $"chunk {i}", isThere ? $"{length} bytes" : "none");
+            Require(inode, isThere && length == Math.Min(total - done, NamespaceFormat.ChunkBytes), "whole chunks", isThere ? length : -1);
             chunk[..length].CopyTo(destination[done..]);
         }
 
@@ -101,7 +101,7 @@ internal sealed class XattrStore(Tree tree)
         NamespaceFormat.WritePrefix(key, inode.Number, NamespaceKind.Xattr);
         scoped var listing = new Listing(inode.Number, destination);
         tree.Scan(key, ref listing, Listing.Visit);
-        Require(inode, listing.Used == inode.XattrListBytes, $"{inode.XattrListBytes} bytes of names", $"{listing.Used}");
+        Require(inode, listing.Used == inode.XattrListBytes, "the bytes of names that the inode says", listing.Used);
     }
 
     /// <summary>Drops all values of an inode that is being freed.</summary>
@@ -122,10 +122,10 @@ internal sealed class XattrStore(Tree tree)
 
     private static int ChunkCount(int valueBytes) => Math.Max(1, (valueBytes + NamespaceFormat.ChunkBytes - 1) / NamespaceFormat.ChunkBytes);
 
-    private static void Require(Inode inode, bool condition, string expected, string found)
+    private static void Require(Inode inode, bool condition, string expected, long found)
     {
         if (!condition)
-            throw new CorruptionException("(pool)", $"extended attribute of inode {inode.Number}", expected, found);
+            throw new CorruptionException("(pool)", $"extended attribute of inode {inode.Number}", expected, $"{found}");
     }
 
     private ref struct Listing(InodeNumber inode, Span<byte> destination)
