@@ -18,8 +18,6 @@ public sealed partial class FileSystem
     private const ulong LostExtents = 1 << 16;
     private const ulong LostInodes = 1 << 20;
 
-    /// <summary>The root that creating a pool writes: two empty trees.</summary>
-    private static readonly Generation _firstGeneration = new(1);
     private static readonly TimeSpan _compactionPeriod = TimeSpan.FromSeconds(20);
 
     private ExtentStore _store = null!;
@@ -53,6 +51,7 @@ public sealed partial class FileSystem
         RootCounters root = _metadata.Root.Counters;
         var replay = new JournalReplay(_tree, _assembler, _accounts, _segments);
         IReadOnlyList<byte[]> batches = _metadata.JournalBatches;
+        bool isNew;
         using (_gate.EnterShared())
         {
             replay.Run(batches);
@@ -65,12 +64,9 @@ public sealed partial class FileSystem
                     _inodes.MarkDirty(inode);
                 }
             });
-            EnsureRoot();
+            isNew = EnsureRoot();
         }
 
-        bool isNew = _metadata.Root.Generation == _firstGeneration && _inodes.Find(InodeNumber.Root) is null;
-        if (isNew)
-            MakeRoot();
         if (!_isReadOnly && !_store.CanWrite(_scheme))
         {
             // Everything can be read, nothing could be acknowledged: what the journal has stays there for the next start.
@@ -379,28 +375,6 @@ public sealed partial class FileSystem
         if (_space.HasRoomFor(lengthBytes))
             return Errno.None;
         return _store.CanWrite(_scheme) ? Errno.ENOSPC : ErrorId.MinWrite.Errno;
-    }
-
-    /// <summary>The root directory of a pool that was just created: 0755, owned by root.</summary>
-    private void MakeRoot()
-    {
-        FileTime now = Now();
-        var root = new Inode(InodeNumber.Root)
-        {
-            Parent = InodeNumber.Root,
-            Attributes = new Attributes
-            {
-                Inode = InodeNumber.Root,
-                Mode = FileType.Directory | 0x1ED,
-                LinkCount = 2,
-                AccessTime = now,
-                ModifyTime = now,
-                ChangeTime = now,
-                BirthTime = now,
-            },
-        };
-        using (_gate.EnterShared())
-            _inodes.Add(root);
     }
 
     /// <summary>Assigns the oldest dirty data until memory is within its bound. Inside the gate, no inode lock held.</summary>

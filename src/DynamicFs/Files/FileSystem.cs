@@ -18,6 +18,9 @@ public sealed partial class FileSystem
 
     private const uint RootPermissions = 0x1ED;
 
+    /// <summary>The root that creating a pool writes: two empty trees.</summary>
+    private static readonly Generation _firstGeneration = new(1);
+
     private readonly TransactionGate _gate = new();
 
     /// <summary>The namespace lock: one change of names at a time. Look-ups and listings do not take it. Taken inside the gate, before inode locks.</summary>
@@ -57,13 +60,13 @@ public sealed partial class FileSystem
     internal void TurnReadOnly() => _isReadOnly = true;
 
     /// <summary>
-    /// The root directory of a pool that never had one. Any other pool without one is corrupt. Inside the gate; a read-only filesystem has it in memory only.
+    /// Makes the root directory of a new pool (true); any other pool without one is corrupt. Inside the gate; a read-only filesystem has it in memory only.
     /// </summary>
-    private void EnsureRoot()
+    private bool EnsureRoot()
     {
         if (_inodes.Find(InodeNumber.Root) is not null)
-            return;
-        if (_inodes.InodeCount > 0)
+            return false;
+        if (_metadata.Root.Generation > _firstGeneration || _inodes.InodeCount > 0)
             throw new CorruptionException("(pool)", "namespace tree", "a root directory", "none");
         FileTime now = Now();
         _inodes.Add(new Inode(InodeNumber.Root)
@@ -82,6 +85,7 @@ public sealed partial class FileSystem
                 BirthTime = now,
             },
         });
+        return true;
     }
 
     private void KeepAccessTimes()

@@ -30,17 +30,15 @@ internal sealed partial class FilesFixture : IDisposable
     public FilesFixture(Func<FileSystemParts, FileSystemParts>? adjust = null)
     {
         _adjust = adjust ?? (parts => parts);
-        Files = Open();
+        CreateStores();
+        Start(_adjust);
     }
 
     public ManualTime Time { get; } = new();
 
-    public FileSystem Files { get; private set; }
+    public FileSystem Files { get; private set; } = null!;
 
     public static uint Octal(string digits) => Convert.ToUInt32(digits, 8);
-
-    /// <summary>Ends the filesystem in order and opens it again, with other parts if wanted.</summary>
-    public void Reopen(Func<FileSystemParts, FileSystemParts>? adjust = null) => OpenAnew(adjust);
 
     public Attributes Directory(InodeNumber parent, string name, string mode = "755", Caller? caller = null)
     {

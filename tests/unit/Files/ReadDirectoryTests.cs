@@ -149,11 +149,10 @@ public class ReadDirectoryTests
         for (int i = 0; i < 20; i++)
             fs.File(Root, $"f{i}");
         ulong cookie = fs.List(Root).Entries[12].Cookie;
-        fs.Stop();
         byte[] key = new byte[NamespaceFormat.EntryKeyBytes];
         NamespaceFormat.WriteEntryKey(key, Root, cookie);
-        fs.Tree.Put(key, [1, 2, 3]);
-        Assert.Equal(Errno.EIO, fs.OpenAnew().ReadDirectory(Root, 0, new Listing()));
+        fs.Reopen(damage: tree => tree.Put(key, [1, 2, 3]));
+        Assert.Equal(Errno.EIO, fs.Files.ReadDirectory(Root, 0, new Listing()));
     }
 
     private static List<string> ListInPieces(FilesFixture fs, InodeNumber directory, int piece, Action<int> between)

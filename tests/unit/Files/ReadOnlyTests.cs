@@ -62,7 +62,7 @@ public class ReadOnlyTests
     [Fact]
     public void A_change_that_stops_half_way_turns_the_filesystem_read_only_and_is_never_committed()
     {
-        var fs = new FilesFixture();
+        using var fs = new FilesFixture();
         InodeNumber file = fs.File(Root, "f").Inode;
         InodeNumber other = fs.File(Root, "g").Inode;
         Ok(fs.Files.SyncAll());
@@ -77,6 +77,7 @@ public class ReadOnlyTests
         Assert.Equal(Errno.EROFS, fs.Chmod(other, "600"));
         Ok(fs.Lookup(Root, "g"));
         Assert.Throws<PoolException>(() => fs.Files.Commits.Commit(force: true));
-        fs.Stop();
+        fs.Crash();
+        Assert.Equal(["f", "g"], fs.Names(Root));
     }
 }

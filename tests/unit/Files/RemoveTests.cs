@@ -100,7 +100,8 @@ public class RemoveTests
         Ok(fs.Unlink(Root, "f"));
         fs.File(Root, "stays");
         Assert.Equal(2, fs.Audit().Orphans.Count);
-        fs.Reopen();
+        Ok(fs.Files.SyncAll());
+        fs.Crash();
         Assert.Equal(Errno.ENOENT, fs.Files.GetAttributes(file, out _));
         Assert.Equal(Errno.ENOENT, fs.Files.GetAttributes(temporary.Inode, out _));
         NamespaceAudit audit = fs.Audit();
@@ -166,11 +167,9 @@ public class RemoveTests
     {
         using var fs = new FilesFixture();
         InodeNumber file = fs.File(Root, "f").Inode;
-        fs.Stop();
         byte[] key = new byte[NamespaceFormat.InodeKeyBytes];
         NamespaceFormat.WriteInodeKey(key, file);
-        Assert.True(fs.Tree.Delete(key));
-        FileSystem damaged = fs.OpenAnew();
+        FileSystem damaged = fs.Reopen(damage: tree => Assert.True(tree.Delete(key)));
         Assert.Equal(Errno.EIO, damaged.Lookup(Root, "f"u8, out _));
         Assert.Equal(Errno.EIO, damaged.Unlink(User, Root, "f"u8));
         Assert.Equal(Errno.EIO, damaged.Rename(User, Root, "f"u8, Root, "g"u8, RenameFlags.None));
@@ -182,11 +181,9 @@ public class RemoveTests
     {
         using var fs = new FilesFixture();
         InodeNumber file = fs.File(Root, "f").Inode;
-        fs.Stop();
         byte[] key = new byte[NamespaceFormat.InodeKeyBytes];
         NamespaceFormat.WriteInodeKey(key, file);
-        fs.Tree.Put(key, "rubbish"u8);
-        FileSystem damaged = fs.OpenAnew();
+        FileSystem damaged = fs.Reopen(damage: tree => tree.Put(key, "rubbish"u8));
         Assert.Equal(Errno.EIO, damaged.Lookup(Root, "f"u8, out _));
         Assert.Equal(Errno.EIO, damaged.GetAttributes(file, out _));
         Ok(damaged.MakeNode(User, Root, "g"u8, FileType.Regular, 0, out _));

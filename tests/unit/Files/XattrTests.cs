@@ -143,10 +143,10 @@ public class XattrTests
         using var fs = new FilesFixture();
         InodeNumber file = fs.File(Root, "f").Inode;
         Ok(fs.SetXattr(file, "user.a", new byte[7000]));
-        fs.Stop();
         byte[] key = new byte[NamespaceFormat.MaxXattrKeyBytes];
-        fs.Tree.Put(key.AsSpan(0, NamespaceFormat.WriteXattrKey(key, file, "user.a"u8, 1)), new byte[2999]);
-        Assert.Equal(Errno.EIO, fs.OpenAnew().GetXattr(file, "user.a"u8, new byte[7000], out _));
+        int length = NamespaceFormat.WriteXattrKey(key, file, "user.a"u8, 1);
+        fs.Reopen(damage: tree => tree.Put(key.AsSpan(0, length), new byte[2999]));
+        Assert.Equal(Errno.EIO, fs.Files.GetXattr(file, "user.a"u8, new byte[7000], out _));
         Assert.True(fs.Tree.Delete(key.AsSpan(0, NamespaceFormat.WriteXattrKey(key, file, "user.a"u8, 1))));
         Assert.Equal(Errno.EIO, fs.Files.GetXattr(file, "user.a"u8, new byte[7000], out _));
         fs.Tree.Put(key.AsSpan(0, NamespaceFormat.WriteXattrKey(key, file, "user.a"u8, 0)), [1, 2, 3]);
