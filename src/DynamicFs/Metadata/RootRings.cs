@@ -12,6 +12,9 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
     public const string FileName = "roots";
     private const string NewFileName = "roots.new";
 
+    /// <summary>With more slots than this unreadable the ring says too little about what the disk has seen.</summary>
+    private const int MaxUnreadableSlots = 4;
+
     private readonly IDiskFile?[] _files = new IDiskFile?[members.Count];
 
     /// <summary>Reads every ring there is.</summary>
@@ -35,7 +38,7 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
         try
         {
             using IDiskFile file = member.Disk!.Open(FileName, DiskOpenMode.Read);
-            int length = file.Read(0, bytes);
+            int length = ReadSlots(member, file, bytes, content);
             content.IsReadable = length == bytes.Length;
             if (!content.IsReadable)
                 content.Complain(problems, $"its root ring has {length} bytes instead of {bytes.Length}");
@@ -49,6 +52,39 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
         }
 
         return content;
+    }
+
+    /// <summary>
+    /// Reads the whole ring, slot by slot where that fails: a slot that was being written when the power went may be unreadable until it is written again,
+    /// and must not take the others with it. What cannot be read is left zero, which is no valid record.
+    /// </summary>
+    private int ReadSlots(MemberDisk member, IDiskFile file, byte[] bytes, RingContent content)
+    {
+        try
+        {
+            return file.Read(0, bytes);
+        }
+        catch (DiskException whole) when (whole.Errno == Errno.EIO)
+        {
+            int length = 0;
+            int unreadable = 0;
+            for (int slot = 0; slot < RootFormat.SlotCount; slot++)
+            {
+                try
+                {
+                    length += file.Read(slot * RootFormat.SlotBytes, bytes.AsSpan(slot * RootFormat.SlotBytes, RootFormat.SlotBytes));
+                }
+                catch (DiskException e) when (e.Errno == Errno.EIO && ++unreadable <= MaxUnreadableSlots)
+                {
+                    bytes.AsSpan(slot * RootFormat.SlotBytes, RootFormat.SlotBytes).Clear();
+                    content.Complain(problems, $"slot {slot} of its root ring cannot be read: {e.Message}");
+                    length += RootFormat.SlotBytes;
+                }
+            }
+
+            member.ReportFailure(whole, isWrite: false);
+            return length;
+        }
     }
 
     /// <summary>
