@@ -20,6 +20,7 @@ internal readonly struct CallScope
         {
             FaultKind.PartialWrite or FaultKind.DroppedWrite or FaultKind.MisdirectedWrite => call == DiskCalls.Write,
             FaultKind.LostSync => call == DiskCalls.Sync,
+            FaultKind.SkippedSync => (call & DiskCalls.Barriers) != 0,
             FaultKind.FlippedBit => call == DiskCalls.Read,
             FaultKind.FailAfter or null => true,
             _ => false,

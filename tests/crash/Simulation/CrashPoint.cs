@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace DynamicFs.CrashTests.Simulation;
 
 /// <summary>Which aspect of a call may be lost on its own.</summary>
@@ -59,10 +61,20 @@ public sealed class CrashPoint
 {
     private readonly DiskImage[] _images;
 
+    /// <summary>Per disk where its operations begin in <see cref="Pending"/>; one more for the end.</summary>
+    private readonly int[] _starts;
+
+    /// <summary>
+    /// Images by disk and fates: the states of one crash point have most of their disks in common, so each of a disk's outcomes is built (and hashed)
+    /// once.
+    /// </summary>
+    private readonly ConcurrentDictionary<Outcome, DiskImage> _built = new();
+
     internal CrashPoint(long sequence, DiskImage[] images)
     {
         (Sequence, _images) = (sequence, images);
         Pending = ListPending(images);
+        _starts = [.. Enumerable.Range(0, images.Length + 1).Select(disk => Pending.Count(operation => operation.Disk < disk))];
     }
 
     public long Sequence { get; }
@@ -78,14 +90,16 @@ public sealed class CrashPoint
     public SimulatedWorld Build(CrashSelection selection, int seed = 1)
     {
         var images = new DiskImage[_images.Length];
-        int first = 0;
         for (int disk = 0; disk < images.Length; disk++)
         {
-            int end = first;
-            while (end < Pending.Count && Pending[end].Disk == disk)
-                end++;
-            images[disk] = Survivors.Build(_images[disk], Pending, selection, first, end);
-            first = end;
+            var outcome = new Outcome(disk, selection, _starts[disk], _starts[disk + 1]);
+            if (!_built.TryGetValue(outcome, out DiskImage? image))
+            {
+                image = Survivors.Build(_images[disk], Pending, selection, outcome.First, outcome.End);
+                _built[outcome] = image;
+            }
+
+            images[disk] = image;
         }
 
         return new SimulatedWorld(images, seed);
@@ -130,5 +144,20 @@ public sealed class CrashPoint
         }
 
         return all;
+    }
+
+    /// <summary>What happens to one disk: the fates of its operations.</summary>
+    private readonly record struct Outcome(int Disk, CrashSelection Selection, int First, int End)
+    {
+        public bool Equals(Outcome other) =>
+            Disk == other.Disk && Selection.Fates(First, End).SequenceEqual(other.Selection.Fates(First, End));
+
+        public override int GetHashCode()
+        {
+            ulong hash = (ulong)Disk;
+            foreach (Survival fate in Selection.Fates(First, End))
+                hash = Mixing.Mix(hash + Mixing.Prime + ((ulong)fate.Kind << 56) + ((ulong)fate.Tear << 52) + ((ulong)(uint)fate.Sector << 32) + (uint)fate.Seed);
+            return (int)hash;
+        }
     }
 }

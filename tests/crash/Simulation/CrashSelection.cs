@@ -15,6 +15,8 @@ public sealed class CrashSelection
 
     public Survival this[int index] => _fates[index];
 
+    internal ReadOnlySpan<Survival> Fates(int first, int end) => _fates.AsSpan()[first..end];
+
     /// <summary>As if everything had just been synced.</summary>
     public static CrashSelection All(CrashPoint point) => Of(point, _ => Survival.Kept);
 

@@ -10,6 +10,20 @@ public sealed record DiskImage
 {
     internal const int RootInode = 1;
 
+    private ulong _hash;
+    private bool _isHashed;
+
+    private DiskImage()
+    {
+    }
+
+    /// <summary>For 'with': everything but the hash.</summary>
+    private DiskImage(DiskImage other)
+    {
+        (Inodes, NextInode, PendingEntries, DirtyFiles) = (other.Inodes, other.NextInode, other.PendingEntries, other.DirtyFiles);
+        (UsedBytes, CapacityBytes, IsReadOnly) = (other.UsedBytes, other.CapacityBytes, other.IsReadOnly);
+    }
+
     internal ImmutableDictionary<int, Inode> Inodes { get; init; } = ImmutableDictionary<int, Inode>.Empty
         .Add(RootInode, new DirectoryInode(ImmutableDictionary<string, int>.Empty, ImmutableDictionary<string, int>.Empty, 1, 1));
 
@@ -34,7 +48,16 @@ public sealed record DiskImage
     /// Tells states apart: the hash of every name and content that programs see. The same for images of different histories that look the same
     /// (states right after a crash, when nothing is pending, are the same then).
     /// </summary>
-    public ulong Hash() => HashDirectory(RootInode, 1);
+    public ulong Hash()
+    {
+        if (!Volatile.Read(ref _isHashed))
+        {
+            _hash = HashDirectory(RootInode, 1);
+            Volatile.Write(ref _isHashed, true);
+        }
+
+        return _hash;
+    }
 
     private ulong HashDirectory(int inode, ulong path)
     {
@@ -62,20 +85,4 @@ public sealed record DiskImage
     }
 
     internal static long SpaceOf(long lengthBytes) => (lengthBytes + Block.Size - 1) / Block.Size * Block.Size;
-
-    internal long CountUsedBytes(int directory = RootInode)
-    {
-        long sum = 0;
-        foreach (int child in ((DirectoryInode)Inodes[directory]).Live.Values)
-        {
-            sum += Inodes[child] switch
-            {
-                DirectoryInode => CountUsedBytes(child),
-                FileInode file => SpaceOf(file.Live.LengthBytes),
-                _ => 0,
-            };
-        }
-
-        return sum;
-    }
 }

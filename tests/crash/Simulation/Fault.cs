@@ -47,6 +47,12 @@ public enum FaultKind
     /// <summary>A file's sync fails; what was written since the last one is partly lost for ever, and the next sync succeeds. Other calls: as <see cref="Fail"/>.</summary>
     LostSync,
 
+    /// <summary>
+    /// A sync of a file or a directory succeeds and does nothing: the engine as if that line of its code were missing, or a disk that lies. Other calls: as
+    /// <see cref="Fail"/>.
+    /// </summary>
+    SkippedSync,
+
     /// <summary>A read returns one wrong bit; the medium is right.</summary>
     FlippedBit,
 

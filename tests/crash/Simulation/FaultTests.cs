@@ -144,6 +144,19 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public void A_skipped_sync_makes_nothing_durable()
+    {
+        _world.Inject(new Fault(FaultKind.SkippedSync, DiskCalls.Barriers) { Times = 2 });
+        _disk.Put("a", "1", sync: true);
+        _disk.SyncDirectory("");
+        Assert.Equal("-", _world.AllLost().Get("a"));
+        _disk.SyncDirectory("");
+        Assert.Equal("", _world.AllLost().Get("a"));
+        _disk.Put("a", "1", sync: true);
+        Assert.Equal("1", _world.AllLost().Get("a"));
+    }
+
+    [Fact]
     public void A_flipped_bit_is_on_the_way_and_not_on_the_medium()
     {
         byte[] data = new byte[1_000];

@@ -140,7 +140,8 @@ public sealed partial class SimulatedDisk : IDisk
         lock (World.Gate)
         {
             call.ThrowOnFailure(_medium.Image.FindDirectory(path, out int directory));
-            _medium.Set(call.Sequence, _medium.Image.SyncDirectory(directory, _medium.IsOpen));
+            if (call.Fault != FaultKind.SkippedSync)
+                _medium.Set(call.Sequence, _medium.Image.SyncDirectory(directory, _medium.IsOpen));
         }
 
         call.ThrowIfFailsAfter();

@@ -132,7 +132,12 @@ internal sealed class SimulatedFile : IDiskFile
         lock (_disk.World.Gate)
         {
             DiskImage image = _medium.Image;
-            _medium.Set(call.Sequence, call.Fault == FaultKind.LostSync ? image.SyncLost(_inode, _disk.World.Random) : image.SyncFile(_inode));
+            _medium.Set(call.Sequence, call.Fault switch
+            {
+                FaultKind.LostSync => image.SyncLost(_inode, _disk.World.Random),
+                FaultKind.SkippedSync => image,
+                _ => image.SyncFile(_inode),
+            });
         }
 
         call.ThrowIfFailsAfter();

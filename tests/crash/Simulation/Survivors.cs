@@ -10,11 +10,15 @@ internal static class Survivors
         if (image.PendingEntries is null && image.DirtyFiles.IsEmpty)
             return image;
         ImmutableDictionary<int, Inode>.Builder inodes = image.Inodes.ToBuilder();
+        HashSet<int> changed = [.. image.DirtyFiles];
         SettleFiles(image, inodes, pending, selection, first, end);
-        SettleNames(image, inodes, pending, selection, first, end);
-        image = image with { Inodes = inodes.ToImmutable(), PendingEntries = null, DirtyFiles = [] };
-        return image with { UsedBytes = image.CountUsedBytes() };
+        SettleNames(image, inodes, pending, selection, first, end, changed);
+        long growthBytes = changed.Sum(number => SpaceOf(inodes, number) - SpaceOf(image.Inodes, number));
+        return image with { Inodes = inodes.ToImmutable(), PendingEntries = null, DirtyFiles = [], UsedBytes = image.UsedBytes + growthBytes };
     }
+
+    private static long SpaceOf(IReadOnlyDictionary<int, Inode> inodes, int number) =>
+        inodes.TryGetValue(number, out Inode? inode) && inode is FileInode { LiveNames: > 0 } file ? DiskImage.SpaceOf(file.Live.LengthBytes) : 0;
 
     private static void SettleFiles(
         DiskImage image, ImmutableDictionary<int, Inode>.Builder inodes, IReadOnlyList<PendingOperation> pending, CrashSelection selection,
@@ -57,7 +61,7 @@ internal static class Survivors
 
     private static void SettleNames(
         DiskImage image, ImmutableDictionary<int, Inode>.Builder inodes, IReadOnlyList<PendingOperation> pending, CrashSelection selection,
-        int first, int end)
+        int first, int end, HashSet<int> mentioned)
     {
         EntryChange[] changes = image.PendingEntries.ToArray();
         foreach (EntrySetting setting in changes.SelectMany(change => change.Settings))
@@ -66,7 +70,6 @@ internal static class Survivors
             inodes[setting.Directory] = directory with { Live = directory.Durable };
         }
 
-        HashSet<int> mentioned = [];
         HashSet<(int, string)> lost = [];
         for (int i = first; i < end; i++)
         {
@@ -86,6 +89,7 @@ internal static class Survivors
 
         foreach (int number in mentioned)
         {
+            // No hard links: what is on the medium is what programs see.
             if (inodes.TryGetValue(number, out Inode? inode))
                 inodes[number] = inode with { LiveNames = inode.DurableNames };
         }
