@@ -18,6 +18,8 @@ internal static class MountHelperArguments
         {
             if (args[i] is "-t" or "-N" && i + 1 < args.Length)
                 i++;
+            else if (args[i] == "-o" && i + 1 < args.Length)
+                translated.AddRange(["-o", WithoutHelpersOwn(args[++i])]);
             else if (IsShortFlags(args[i]))
                 translated.AddRange(args[i].Contains('f') ? ["--fake"] : []);
             else
@@ -26,6 +28,12 @@ internal static class MountHelperArguments
 
         return [.. translated];
     }
+
+    /// <summary>
+    /// mount.fuse puts ',dev,suid' behind whatever was asked for; that is its habit, not the administrator's wish. Who wants both writes 'suid,dev'.
+    /// </summary>
+    private static string WithoutHelpersOwn(string options)
+        => options == "dev,suid" ? "rw" : options.EndsWith(",dev,suid", StringComparison.Ordinal) ? options[..^",dev,suid".Length] : options;
 
     /// <summary>-s (sloppy), -n (no mtab) and -v (verbose), which mean nothing here, and -f (fake: do nothing), in any grouping.</summary>
     private static bool IsShortFlags(string argument)

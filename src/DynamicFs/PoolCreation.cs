@@ -145,7 +145,7 @@ public static class PoolCreation
         foreach ((string other, ulong otherDevice) in others)
         {
             if (other == real)
-                throw new PoolException(ErrorId.Usage, $"disk {path} is given twice ({other}). Nothing was changed");
+                throw new PoolException(ErrorId.DiskDuplicate, $"disk {path} is given twice ({other}). Nothing was changed");
             if (MountTable.IsWithin(real, other) || MountTable.IsWithin(other, real))
                 throw new PoolException(ErrorId.Usage, $"disks {other} and {path} lie in one another: give separate directories. Nothing was changed");
             if (otherDevice == device && !allowSameDevice)

@@ -20,10 +20,11 @@ internal sealed class PoolDisks : IDisposable
     private readonly Dictionary<DiskId, FoundDisk> _found = [];
     private readonly HashSet<string> _tried = [];
     private readonly List<string> _notes = [];
+    private bool _damaged;
 
-    private PoolDisks()
-    {
-    }
+    private readonly PoolRegistry _registry;
+
+    private PoolDisks(PoolRegistry registry) => _registry = registry;
 
     public PoolId Pool { get; private set; }
     public string Name { get; private set; } = "";
@@ -48,14 +49,13 @@ internal sealed class PoolDisks : IDisposable
     /// <summary>Looks for the disks of the pool that <paramref name="source"/> names. Throws when not even one of them can be read.</summary>
     public static PoolDisks Find(string source, PoolRegistry registry)
     {
-        var disks = new PoolDisks();
+        var disks = new PoolDisks(registry);
         try
         {
             if (IsPath(source))
                 disks.FindByPaths(source.Split(':', StringSplitOptions.RemoveEmptyEntries));
             else
-                disks.FindByName(source, registry);
-            disks.Registered = registry.Find(disks.Pool);
+                disks.FindByName(source);
             disks.FindTheOthers();
             return disks;
         }
@@ -97,11 +97,11 @@ internal sealed class PoolDisks : IDisposable
         }
     }
 
-    private void FindByName(string name, PoolRegistry registry)
+    private void FindByName(string name)
     {
-        IReadOnlyList<RegisteredPool> pools = registry.FindByName(name);
+        IReadOnlyList<RegisteredPool> pools = _registry.FindByName(name);
         if (pools.Count == 0)
-            throw Unknown(name, registry);
+            throw Unknown(name, _registry);
         if (pools.Count > 1)
         {
             string choices = string.Join(" or ", pools.Select(p => p.Disks.Count > 0 ? p.Disks[0].Path : p.Id.ToString()));
@@ -113,6 +113,8 @@ internal sealed class PoolDisks : IDisposable
             TryPath(disk.Path, isRegistered: true);
         if (_found.Count == 0)
             TryMountedFileSystems();
+        if (_found.Count == 0 && _damaged)
+            throw new PoolException(ErrorId.Corrupt, $"no label of pool {name} can be read: {string.Join("; ", _notes)}. Nothing was changed");
         if (_found.Count == 0)
         {
             string paths = string.Join(", ", pools[0].Disks.Select(d => d.Path));
@@ -214,8 +216,14 @@ internal sealed class PoolDisks : IDisposable
             if (isRegistered)
                 _notes.Add($"{disk.Name} holds a disk of another pool ({label.PoolName}); it is left alone");
         }
+        catch (PoolException e) when (e.Id == ErrorId.Format && isRegistered)
+        {
+            // A member of a newer format is not missing: whoever wrote it may have changed more than this disk.
+            throw;
+        }
         catch (Exception e) when (e is PoolException or CorruptionException or DiskException)
         {
+            _damaged |= e is CorruptionException;
             if (isRegistered || e is CorruptionException)
                 _notes.Add(e.Message);
         }
@@ -239,17 +247,14 @@ internal sealed class PoolDisks : IDisposable
     private void Add(FoundDisk disk)
     {
         if (_found.Count == 0)
+        {
             (Pool, Name, Members, Scheme) = (disk.Label.Pool, disk.Label.PoolName, disk.Label.Members, disk.Label.Scheme);
+            Registered ??= _registry.Find(Pool);
+        }
+
         if (_found.TryGetValue(disk.Label.Id, out FoundDisk? other))
         {
-            bool isSame = other.Disk.IsSameAs(disk.Disk);
-            disk.Disk.Dispose();
-            if (!isSame)
-            {
-                throw new PoolException(ErrorId.DiskDuplicate,
-                    $"{other.Path} and {disk.Path} both hold disk {disk.Label.Id} of pool {Name}: one is a copy of the other. Take the copy away (unmount it), then try again");
-            }
-
+            Choose(other, disk);
             return;
         }
 
@@ -261,5 +266,31 @@ internal sealed class PoolDisks : IDisposable
         }
 
         _found.Add(disk.Label.Id, disk);
+    }
+
+    /// <summary>
+    /// Two paths hold one disk. The same directory reached twice is one; of a disk and its copy the one at the registered path counts; when that
+    /// does not tell them apart, nobody may guess.
+    /// </summary>
+    private void Choose(FoundDisk first, FoundDisk second)
+    {
+        if (first.Disk.IsSameAs(second.Disk))
+        {
+            second.Disk.Dispose();
+            return;
+        }
+
+        string? registered = Registered?.Disks.FirstOrDefault(d => d.Id == first.Label.Id.Value)?.Path;
+        if (registered != first.Path && registered != second.Path)
+        {
+            second.Disk.Dispose();
+            throw new PoolException(ErrorId.DiskDuplicate,
+                $"{first.Path} and {second.Path} both hold disk {first.Label.Id} of pool {Name}: one is a copy of the other. Take the copy away (unmount it), then try again");
+        }
+
+        (FoundDisk kept, FoundDisk copy) = registered == first.Path ? (first, second) : (second, first);
+        copy.Disk.Dispose();
+        _found[kept.Label.Id] = kept;
+        _notes.Add($"{copy.Path} holds a copy of the disk at {kept.Path}; it is left alone");
     }
 }

@@ -8,7 +8,10 @@ public enum PoolState
     Ok,
     ReadOnly,
     Degraded,
+
+    /// <summary>Extents without spare although all disks are here: repair, not a disk, is missing.</summary>
     AtRisk,
+
     DataLoss,
     Unavailable,
 }
@@ -18,7 +21,8 @@ public sealed record Verdict(PoolState State, string Summary, string Impact, str
 {
     public string StateName => NameOf(State);
 
-    public ExitCode ExitCode => ExitCodeOf(State);
+    /// <summary>Tells no spare redundancy from mere degradation, whatever the state is called.</summary>
+    public ExitCode ExitCode { get; init; } = ExitCodeOf(State);
 
     public static string NameOf(PoolState state) => state switch
     {
@@ -57,7 +61,7 @@ public sealed record Verdict(PoolState State, string Summary, string Impact, str
                 "it can only be mounted read-only (--degraded); what needs the missing disks cannot be read", input.RestoreAction);
         }
 
-        if (input.Redundancy is { NoSpare: > 0 } risk && input.Tolerance > 0)
+        if (input.Missing == 0 && input.Unhealthy == 0 && input.Redundancy is { NoSpare: > 0 } risk && input.Tolerance > 0)
         {
             return new Verdict(PoolState.AtRisk, $"{risk.NoSpare} of {risk.Extents} extents survive no further disk failure",
                 "all data is readable; the next disk that fails loses data", input.RestoreAction);
@@ -83,8 +87,9 @@ public sealed record Verdict(PoolState State, string Summary, string Impact, str
                 : $"{input.Redundancy!.Degraded} of {input.Redundancy.Extents} extents lack fragments";
         // More disks than the policy survives may not be missing, however many copies the extents have.
         int spare = Math.Max(0, Math.Min(input.Redundancy?.MinimumSpare ?? int.MaxValue, input.Tolerance - input.Missing));
-        string impact = $"all data is readable; {Count(spare, "more disk")} may fail" + (input.ReadOnlyReason is { } reason ? $"; read-only: {reason}" : "");
-        return new Verdict(PoolState.Degraded, summary, impact, input.RestoreAction);
+        string may = spare > 0 ? $"{Count(spare, "more disk")} may fail" : "the next disk that fails loses data";
+        string impact = $"all data is readable; {may}" + (input.ReadOnlyReason is { } reason ? $"; read-only: {reason}" : "");
+        return new Verdict(PoolState.Degraded, summary, impact, input.RestoreAction) { ExitCode = spare > 0 ? ExitCode.Degraded : ExitCode.NoSpareRedundancy };
     }
 
     private static string Count(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";

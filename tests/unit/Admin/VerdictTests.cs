@@ -28,12 +28,14 @@ public sealed class VerdictTests
 
     [Fact]
     public void BeforeExtentsAreCountedTheMissingDisksSayHowManyMoreMayFail()
-        => Assert.Contains("0 more disks may fail", Verdict.Judge(Healthy with { Missing = 2, MissingText = "a, b", Redundancy = null }).Impact);
+        => Assert.Contains("next disk that fails loses data", Verdict.Judge(Healthy with { Missing = 2, MissingText = "a, b", Redundancy = null }).Impact);
 
     [Fact]
     public void ExtentsWithoutSpareAreAtRisk()
     {
-        Verdict verdict = Verdict.Judge(Healthy with { Missing = 2, MissingText = "/mnt/d3, /mnt/d4", Redundancy = new RedundancyStatus(10, 0, 2, 8, 0, 0) });
+        Verdict missing = Verdict.Judge(Healthy with { Missing = 2, MissingText = "/mnt/d3, /mnt/d4", Redundancy = new RedundancyStatus(10, 0, 2, 8, 0, 0) });
+        Assert.Equal((PoolState.Degraded, ExitCode.NoSpareRedundancy, "DEGRADED"), (missing.State, missing.ExitCode, missing.StateName));
+        Verdict verdict = Verdict.Judge(Healthy with { Redundancy = new RedundancyStatus(10, 0, 2, 8, 0, 0) });
         Assert.Equal((PoolState.AtRisk, ExitCode.NoSpareRedundancy, "AT_RISK"), (verdict.State, verdict.ExitCode, verdict.StateName));
     }
 

@@ -62,8 +62,8 @@ public sealed class PoolCreationTests : IDisposable
     [Fact]
     public void OneDirectoryTwice()
     {
-        Refused(ErrorId.Usage, "twice", _scratch.Make("d1"), _scratch.Sub("d1"));
-        Refused(ErrorId.Usage, "twice", _scratch.Sub("d1"), _scratch.Sub("d1") + "/");
+        Refused(ErrorId.DiskDuplicate, "twice", _scratch.Make("d1"), _scratch.Sub("d1"));
+        Refused(ErrorId.DiskDuplicate, "twice", _scratch.Sub("d1"), _scratch.Sub("d1") + "/");
     }
 
     [Fact]
