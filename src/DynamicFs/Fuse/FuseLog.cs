@@ -40,7 +40,7 @@ internal static partial class FuseLog
     public static partial void Ended(ILogger log, string mountPoint, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{MountPoint}: still in use {Seconds} s after unmounting; cutting the connection, open files there get errors")]
-    public static partial void Aborting(ILogger log, string mountPoint, long seconds);
+    public static partial void Cutting(ILogger log, string mountPoint, long seconds);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Text}")]
     public static partial void Trace(ILogger log, string text);

@@ -13,6 +13,7 @@ internal sealed class FuseMount : IDisposable
 {
     public const string FileSystemType = "fuse.dynfs";
     public const string DevicePath = "/dev/fuse";
+    private const string ControlPath = "/sys/fs/fuse/connections";
 
     private readonly bool _throughHelper;
 
@@ -98,25 +99,38 @@ internal sealed class FuseMount : IDisposable
     }
 
     /// <summary>
-    /// Cuts the connection: requests in flight end with ECONNABORTED and the readers return. The way out when somebody keeps files open on a detached
-    /// mount. False where fusectl is not mounted; then the end of the process does it.
+    /// Cuts the connection: requests in flight end with ECONNABORTED, and so do the readers. The way out when somebody keeps files open on a detached
+    /// mount. False where the kernel's control filesystem cannot be reached (not root); then the end of the process does it.
     /// </summary>
     public bool TryAbort()
     {
         if (DeviceNumber is null)
             return false;
         string minor = DeviceNumber[(DeviceNumber.IndexOf(':') + 1)..];
+        string control = Path.Combine(ControlPath, minor, "abort");
+
+        // Systems without systemd do not mount it.
+        bool isMounted = !File.Exists(control) && LibcFuse.Mount("fusectl", ControlPath, "fusectl", MountFlags.None, "") == Errno.None;
         try
         {
-            File.WriteAllText($"/sys/fs/fuse/connections/{minor}/abort", "1");
+            File.WriteAllText(control, "1");
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return false;
         }
+        finally
+        {
+            if (isMounted)
+                LibcFuse.Detach(ControlPath);
+        }
     }
 
+    /// <summary>
+    /// Closes the descriptor. With the last one the kernel cuts the connection: who still has files open there gets ENOTCONN, and requests that were not
+    /// answered end with ECONNABORTED.
+    /// </summary>
     public void Dispose() => Device.Dispose();
 
     internal static MountFlags Flags(FuseMountOptions options) =>

@@ -17,6 +17,7 @@ public sealed class FuseSession : IDisposable
     internal const int MaxReaders = 64;
 
     private static readonly TimeSpan InitTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
     private readonly FuseMount _mount;
     private readonly FuseMountOptions _options;
@@ -89,18 +90,18 @@ public sealed class FuseSession : IDisposable
 
     /// <summary>
     /// Takes the mount away and waits for the session to end. Who still has files open there keeps it alive: after <paramref name="grace"/> the connection is
-    /// cut. False when even that did not end it; then only the end of the process does.
+    /// cut. False when that could not be done or a request hangs; then only the end of the process ends it.
     /// </summary>
     public bool Unmount(TimeSpan grace)
     {
         _mount.Unmount();
         if (_ended.Wait(grace))
             return true;
-        FuseLog.Aborting(Log, MountPoint, (long)grace.TotalSeconds);
-        return _mount.TryAbort() && _ended.Wait(TimeSpan.FromSeconds(5));
+        FuseLog.Cutting(Log, MountPoint, (long)grace.TotalSeconds);
+        return _mount.TryAbort() && _ended.Wait(StopTimeout);
     }
 
-    /// <summary>After the end: closes the descriptor and stops counting.</summary>
+    /// <summary>After the end: stops counting, and closes the descriptor if the session did not end.</summary>
     public void Dispose()
     {
         _watch.Dispose();
@@ -175,6 +176,7 @@ public sealed class FuseSession : IDisposable
         }
 
         Handler.Close();
+        _mount.Dispose();
         EndReason = reason;
         FuseLog.Ended(Log, MountPoint, reason);
         _ended.Set();
