@@ -82,10 +82,7 @@ internal sealed class FreeSpace
     public void MarkFull(MemberDisk member)
     {
         lock (_lock)
-        {
-            Meter meter = MeterOf(member);
-            meter.Space = meter.Space with { AvailableBytes = 0 };
-        }
+            MeterOf(member).IsFull = true;
     }
 
     private void Refresh()
@@ -124,7 +121,7 @@ internal sealed class FreeSpace
         }
 
         long reserve = ReserveBytes(total) / reserveDivisor;
-        long free = hasInodes && !meter.Space.IsReadOnly ? Math.Max(0, available - pending - reserve) : 0;
+        long free = hasInodes && !meter.IsFull && !meter.Space.IsReadOnly ? Math.Max(0, available - pending - reserve) : 0;
         return new MemberRoom(meter.Member, free, Math.Max(0, total - reserve), device, sharing);
     }
 
@@ -144,6 +141,7 @@ internal sealed class FreeSpace
         public readonly MemberDisk Member = member;
         public DiskSpace Space;
         public bool IsKnown;
+        public bool IsFull;
         public long ClaimedBytes;
         public long WrittenBytes;
 
@@ -156,12 +154,10 @@ internal sealed class FreeSpace
             {
                 DiskSpace space = Member.Disk!.Space();
                 lock (owner._lock)
-                    (Space, IsKnown, WrittenBytes) = (space, true, 0);
+                    (Space, IsKnown, IsFull, WrittenBytes) = (space, true, false, 0);
             }
             catch (DiskException e)
             {
-                lock (owner._lock)
-                    IsKnown = false;
                 Member.ReportFailure(e, isWrite: false);
             }
             finally
