@@ -25,7 +25,7 @@ internal readonly struct ExtentLayout
     public ExtentLayout(RedundancyScheme scheme, int lengthBytes)
     {
         Invariant.Check(scheme.IsValid && lengthBytes is > 0 and <= ExtentStore.MaxExtentBytes, "an extent has a valid scheme and 1 byte to 8 MiB");
-        (Scheme, LengthBytes) = (scheme, lengthBytes);
+        (Scheme, LengthBytes, DataCount) = (scheme, lengthBytes, scheme.DataCount);
         int rowBytes = scheme.DataCount * FullUnitBytes;
         FullRows = scheme.IsReplica ? 0 : lengthBytes / rowBytes;
         int rest = lengthBytes - (FullRows * rowBytes);
@@ -45,7 +45,7 @@ internal readonly struct ExtentLayout
     /// <summary>Bytes of data or parity in each fragment.</summary>
     public int PayloadBytes { get; }
 
-    public int DataCount => Scheme.DataCount;
+    public int DataCount { get; }
     public int Width => Scheme.Width;
 
     /// <summary>What the extent record names: 64 KiB, less for an extent of one short row, 0 for replicas.</summary>
@@ -114,18 +114,15 @@ internal readonly struct ExtentLayout
 
     private void FullRowRange(int fragment, int offset, int end, ref int first, ref int last)
     {
-        int firstUnit = offset / FullUnitBytes, lastUnit = (end - 1) / FullUnitBytes;
-        int mine = firstUnit + Mod(fragment - firstUnit), mineLast = lastUnit - Mod(lastUnit - fragment);
-        if (mine > lastUnit || mineLast < firstUnit)
+        int firstUnit = offset / FullUnitBytes, firstRow = firstUnit / DataCount, firstColumn = firstUnit - (firstRow * DataCount);
+        int lastUnit = (end - 1) / FullUnitBytes, lastRow = lastUnit / DataCount, lastColumn = lastUnit - (lastRow * DataCount);
+        int from = fragment < firstColumn ? firstRow + 1 : firstRow;
+        int to = fragment > lastColumn ? lastRow - 1 : lastRow;
+        if (from > to)
             return;
-        first = (mine / DataCount * FullUnitBytes) + (mine == firstUnit ? offset % FullUnitBytes : 0);
-        last = (mineLast / DataCount * FullUnitBytes) + (mineLast == lastUnit ? (end - 1) % FullUnitBytes : FullUnitBytes - 1);
-    }
-
-    private int Mod(int value)
-    {
-        int rest = value % DataCount;
-        return rest < 0 ? rest + DataCount : rest;
+        bool startsInside = from == firstRow && fragment == firstColumn, endsInside = to == lastRow && fragment == lastColumn;
+        first = (from * FullUnitBytes) + (startsInside ? offset % FullUnitBytes : 0);
+        last = (to * FullUnitBytes) + (endsInside ? (end - 1) % FullUnitBytes : FullUnitBytes - 1);
     }
 
     public static int AlignUp(int value) => (value + AlignmentBytes - 1) & -AlignmentBytes;
