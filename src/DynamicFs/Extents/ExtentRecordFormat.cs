@@ -39,8 +39,8 @@ internal static class ExtentRecordFormat
         destination = destination[..lengthBytes];
         destination.Clear();
         destination[VersionAt] = Version;
-        destination[DataCountAt] = record.Scheme.DataCount;
-        destination[ParityCountAt] = record.Scheme.ParityCount;
+        destination[DataCountAt] = (byte)record.Scheme.DataCount;
+        destination[ParityCountAt] = (byte)record.Scheme.ParityCount;
         BinaryPrimitives.WriteInt32LittleEndian(destination[LengthAt..], record.LengthBytes);
         BinaryPrimitives.WriteInt32LittleEndian(destination[DirectoryAt..], record.DirectoryOffset);
         BinaryPrimitives.WriteInt32LittleEndian(destination[UnitAt..], record.UnitBytes);

@@ -79,8 +79,8 @@ internal static class FragmentFormat
         BinaryPrimitives.WriteUInt64LittleEndian(destination[ExtentAt..], header.Extent.Value);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[BirthAt..], header.Birth.Value);
         destination[IndexAt] = (byte)header.Index;
-        destination[DataCountAt] = header.Scheme.DataCount;
-        destination[ParityCountAt] = header.Scheme.ParityCount;
+        destination[DataCountAt] = (byte)header.Scheme.DataCount;
+        destination[ParityCountAt] = (byte)header.Scheme.ParityCount;
         BinaryPrimitives.WriteInt32LittleEndian(destination[LengthAt..], header.LengthBytes);
         BinaryPrimitives.WriteInt32LittleEndian(destination[DirectoryAt..], header.DirectoryOffset);
         BinaryPrimitives.WriteInt32LittleEndian(destination[UnitAt..], layout.UnitBytes);

@@ -136,8 +136,8 @@ internal static class RootFormat
         Invariant.Check(shape.MetadataDisks.Count is > 0 and <= MaxMetadataDisks, "a root record has room for the metadata disks");
         BinaryPrimitives.WriteUInt16LittleEndian(slot[MemberCountOffset..], (ushort)shape.Members.Count);
         BinaryPrimitives.WriteUInt16LittleEndian(slot[MetadataDiskCountOffset..], (ushort)shape.MetadataDisks.Count);
-        slot[DataCountOffset] = shape.DefaultScheme.DataCount;
-        slot[ParityCountOffset] = shape.DefaultScheme.ParityCount;
+        slot[DataCountOffset] = (byte)shape.DefaultScheme.DataCount;
+        slot[ParityCountOffset] = (byte)shape.DefaultScheme.ParityCount;
         for (int i = 0; i < shape.MetadataDisks.Count; i++)
             BinaryPrimitives.WriteUInt16LittleEndian(slot[(MetadataDisksOffset + (i * MetadataDiskBytes))..], checked((ushort)shape.MetadataDisks[i]));
         for (int i = 0; i < shape.Members.Count; i++)

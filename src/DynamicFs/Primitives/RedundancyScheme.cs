@@ -5,8 +5,12 @@ namespace DynamicFs.Primitives;
 /// <summary>
 /// How one extent is protected: <paramref name="DataCount"/> data fragments and <paramref name="ParityCount"/> parity fragments.
 /// <c>replica:N</c> is one data fragment and N-1 copies of it. Any <see cref="DataCount"/> good fragments give back the data.
+/// <para>
+/// The counts are <c>int</c>, not <c>byte</c>: the compiler of .NET 10.0.12 spills a byte divisor with a byte store and divides by a 32-bit load of it
+/// (seen in ExtentLayout.TryBlocks under tiered PGO), so that layouts came out wrong from time to time. The copy of the SDK in the mount tests found it.
+/// </para>
 /// </summary>
-public readonly record struct RedundancyScheme(byte DataCount, byte ParityCount)
+public readonly record struct RedundancyScheme(int DataCount, int ParityCount)
 {
     /// <summary>Largest K+M that a policy may name.</summary>
     public const int MaxWidth = 32;
@@ -25,7 +29,7 @@ public readonly record struct RedundancyScheme(byte DataCount, byte ParityCount)
     /// <summary>Fragments that must be durable before a write is acknowledged: one less than the width, never less than the data needs.</summary>
     public int MinWrite => Math.Max(DataCount, Width - 1);
 
-    public bool IsValid => DataCount >= 1 && Width <= MaxWidth && (IsReplica || ParityCount >= 1);
+    public bool IsValid => DataCount >= 1 && ParityCount >= 0 && Width <= MaxWidth && (IsReplica || ParityCount >= 1);
 
     /// <summary>The scheme of the same tolerance that keeps whole copies; small commits are stored under it.</summary>
     public RedundancyScheme AsReplica => Replica(Tolerance + 1);
