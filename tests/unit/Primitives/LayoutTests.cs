@@ -17,7 +17,6 @@ public sealed unsafe class LayoutTests
         Assert.Equal(8, Unsafe.SizeOf<Generation>());
         Assert.Equal(8, Unsafe.SizeOf<InodeNumber>());
         Assert.Equal(8, Unsafe.SizeOf<PageNumber>());
-        Assert.Equal(2, Unsafe.SizeOf<RedundancyScheme>());
     }
 
     [Fact]
