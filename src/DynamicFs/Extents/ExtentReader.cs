@@ -80,6 +80,7 @@ internal sealed unsafe class ExtentReader(MemberSet members, FragmentReader frag
             largest = Math.Max(largest, part.EndBlock - part.FirstBlock);
         }
 
+        Invariant.Check(needed != 0, "some fragment holds the bytes of a read");
         if ((needed & (needed - 1)) == 0)
             ReadOne(request, needed);
         else if (largest * ExtentLayout.BlockBytes >= ParallelBytes)
