@@ -158,11 +158,9 @@ internal sealed class PoolDisks : IDisposable
         {
             try
             {
+                // All of them, even when nothing is missing any more: a disk and its copy must both be seen.
                 foreach (string sibling in Directory.EnumerateDirectories(parent).Take(MaxSiblings))
-                {
-                    if (HasUnknown)
-                        TryPath(sibling, isRegistered: false);
-                }
+                    TryPath(sibling, isRegistered: false);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -177,7 +175,7 @@ internal sealed class PoolDisks : IDisposable
         foreach (Fuse.MountInfo mount in MountTable.Read().Entries)
         {
             bool isDiskLike = mount.Type is "ext4" or "ext3" or "ext2" or "xfs" or "btrfs" or "f2fs" or "zfs" or "bcachefs" or "jfs" or "tmpfs";
-            if (isDiskLike && (Members.Count == 0 || HasUnknown))
+            if (isDiskLike)
                 TryPath(mount.MountPoint, isRegistered: false);
         }
     }

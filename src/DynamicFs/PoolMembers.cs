@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using DynamicFs.Admin;
 using DynamicFs.Disks;
+using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 using Microsoft.Extensions.Logging;
 
@@ -156,8 +157,9 @@ internal sealed partial class PoolMembers : IDisposable
         }
 
         int writable = Disks.Count(m => m.IsWritable);
-        if (writable < found.Scheme.Tolerance + 1)
-            ReadOnlyReason ??= $"only {writable} of {Disks.Count} disks can be written, {found.Scheme.Tolerance + 1} are needed";
+        int needed = RootQuorum.Required(new PoolShape(found.Members, found.Scheme, []));
+        if (writable < needed)
+            ReadOnlyReason ??= $"only {writable} of {Disks.Count} disks can be written, {needed} are needed";
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "pool {Pool}: waiting for {Missing}, {Seconds} s at most")]

@@ -58,7 +58,8 @@ public sealed partial class Pool
             listing.Root.Generation.Value, listing.Root.Time, listing.Verdict, listing.DiskIndexes, listing.Root.Counters.UsedBytes, listing.Root.Counters.InodeCount)),
     ]);
 
-    private string? ReadOnlyReason => _readOnlyReason ?? _files?.Failure?.Message;
+    private string? ReadOnlyReason => _readOnlyReason ?? _files?.Failure?.Message
+        ?? (_files is { IsReadOnly: true } && !_opening.ReadOnly ? "too few disks are healthy to acknowledge a write, or an invariant broke; the log says which" : null);
 
     private VerdictInput VerdictInput(RedundancyStatus? redundancy)
     {
