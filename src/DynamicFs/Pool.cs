@@ -2,6 +2,7 @@ using DynamicFs.Admin;
 using DynamicFs.Disks;
 using DynamicFs.Extents;
 using DynamicFs.Files;
+using DynamicFs.Interop;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 using Microsoft.Extensions.Logging;
@@ -29,6 +30,9 @@ public sealed record PoolOpening
 
     /// <summary>How long to wait for another process to let go of the disks: a daemon that was just told to unmount.</summary>
     public TimeSpan WaitLock { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Reading leaves the access time alone; else it follows relatime.</summary>
+    public bool NoAtime { get; init; }
 
     /// <summary>DYNFS_NO_FSYNC=1: nothing is synced. Loud, never stored.</summary>
     public bool NoFsync { get; init; }
@@ -75,7 +79,12 @@ public sealed partial class Pool : IDisposable
             _catalog = new ExtentCatalog(_metadata.Pool);
             if (opening.InspectOnly)
                 return;
-            _files = new FileSystem(new FileSystemParts(_metadata, _extents, time, loggers.CreateLogger("DynamicFs.Files")) { IsReadOnly = isReadOnly });
+            _files = new FileSystem(new FileSystemParts(_metadata, _extents, time, loggers.CreateLogger("DynamicFs.Files"))
+            {
+                IsReadOnly = isReadOnly,
+                AccessTimes = opening.NoAtime ? AccessTimePolicy.None : AccessTimePolicy.Relative,
+                RootOwner = (LibcFuse.EffectiveUserId, LibcFuse.EffectiveGroupId),
+            });
             _files.Start();
             _watch = new PoolWatch(this, _log);
         }

@@ -18,6 +18,7 @@ internal sealed record MountRequest(string Source, string MountPoint, MountOptio
         WaitDisks = Options.WaitDisks,
         NoFsync = noFsync,
         VerifyDirect = Options.VerifyDirect,
+        NoAtime = Options.NoAtime,
     };
 
     public FuseMountOptions ToFuseOptions() => new()
