@@ -119,7 +119,7 @@ public sealed partial class FileSystem
             if (inode.IsGone)
                 return Errno.ENOENT;
             InodeFlags flag = XattrName.FlagOf(name);
-            bool isAbsent = inode.XattrListBytes == 0 || (flag != InodeFlags.None && !inode.Flags.HasFlag(flag));
+            bool isAbsent = inode.XattrListBytes == 0 || (flag != InodeFlags.None && (inode.Flags & flag) == 0);
             int length = isAbsent ? -1 : _xattrs.Read(inode, name, destination);
             if (length < 0)
                 return Errno.ENODATA;

@@ -178,7 +178,8 @@ internal sealed class InodeTable
                 _hand = (_hand + 1) & (_buckets.Length - 1);
             }
 
-            Volatile.Write(ref _trimAt, Math.Max(_capacity, _count) + Slack);
+            // In vain: again when there are twice as many too many, or after the next close.
+            Volatile.Write(ref _trimAt, Math.Max(_capacity, _count) + Math.Max(Slack, _count - _capacity));
         }
     }
 

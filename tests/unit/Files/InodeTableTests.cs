@@ -99,6 +99,42 @@ public class InodeTableTests
     }
 
     [Fact]
+    public void Reading_allocates_nothing()
+    {
+        using var fs = new FilesFixture();
+        InodeNumber directory = fs.Directory(Root, "d").Inode;
+        for (int i = 0; i < 300; i++)
+            fs.File(directory, $"file{i}");
+        Ok(fs.SetXattr(directory, "user.a", new byte[5000]));
+        InodeNumber link = fs.Symlink(Root, "l", "target").Inode;
+        byte[] buffer = new byte[8192];
+        var listing = new CountingSink();
+        long allocated = 0;
+        for (int round = 0; round < 3; round++)
+        {
+            allocated = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 100; i++)
+            {
+                fs.Files.Lookup(directory, "file7"u8, out _);
+                fs.Files.Lookup(directory, "none"u8, out _);
+                fs.Files.GetAttributes(directory, out _);
+                fs.Files.ReadDirectory(directory, 0, listing);
+                fs.Files.ReadSymbolicLink(link, buffer, out _);
+                fs.Files.GetXattr(directory, "user.a"u8, buffer, out _);
+                fs.Files.GetXattr(directory, "security.capability"u8, buffer, out _);
+                fs.Files.ListXattr(directory, buffer, out _);
+                fs.Files.Open(link, write: false, truncate: false, killPrivileges: false);
+                fs.Files.Release(link);
+            }
+
+            allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
+        }
+
+        Assert.Equal(300 * 302, listing.Count);
+        Assert.InRange(allocated, 0, 1000);
+    }
+
+    [Fact]
     public void Writing_ahead_leaves_nothing_behind()
     {
         using var fs = new FilesFixture();
@@ -112,4 +148,15 @@ public class InodeTableTests
     }
 
     private static FilesFixture Tiny() => new(parts => parts with { Limits = parts.Limits with { CachedInodes = Capacity } });
+
+    private sealed class CountingSink : IDirectorySink
+    {
+        public int Count { get; private set; }
+
+        public bool Add(ReadOnlySpan<byte> name, InodeNumber inode, uint type, ulong cookie)
+        {
+            Count++;
+            return true;
+        }
+    }
 }
