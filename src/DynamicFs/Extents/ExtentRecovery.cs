@@ -80,6 +80,8 @@ internal sealed unsafe class ExtentRecovery(MemberSet members, FragmentReader fr
             wanted |= needed & ~good[i];
         }
 
+        if (!request.IsSequential)
+            Expect(request, firstBlock, wanted, good[..width], tried[..width]);
         while (true)
         {
             ulong poor = Poor(wanted, good[..width], dataCount);
@@ -97,6 +99,20 @@ internal sealed unsafe class ExtentRecovery(MemberSet members, FragmentReader fr
         }
 
         Decode(request, firstBlock, blockCount, wanted, good[..width], loaded[..width], buffer);
+    }
+
+    /// <summary>Tells the disks that will most likely be asked, so that they work at the same time.</summary>
+    private void Expect(ReadRequest request, int firstBlock, ulong wanted, ReadOnlySpan<ulong> good, ReadOnlySpan<ulong> tried)
+    {
+        int from = BitOperations.TrailingZeroCount(wanted), to = 64 - BitOperations.LeadingZeroCount(wanted);
+        int lacking = request.Layout.DataCount - BitOperations.PopCount(Having(from, good));
+        for (int i = 0; i < tried.Length && lacking > 0 && wanted != 0; i++)
+        {
+            if ((wanted & ~tried[i]) == 0 || (request.Useless >> i & 1) != 0)
+                continue;
+            fragments.Expect(request.Record, request.Layout, i, firstBlock + from, firstBlock + to);
+            lacking--;
+        }
     }
 
     /// <summary>A fragment that was not tried for some of these blocks and may have them.</summary>

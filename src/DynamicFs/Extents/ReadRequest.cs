@@ -23,12 +23,15 @@ internal sealed unsafe class ReadRequest : IDisposable
     public int End { get; private set; }
     public WorkGroup Group { get; } = new();
 
+    /// <summary>The read goes on where an earlier one of the extent ended.</summary>
+    public bool IsSequential { get; private set; }
+
     /// <summary>Fragments that are of no use as a whole, one bit each. Written by the thread of the read only.</summary>
     public uint Useless { get; set; }
 
-    public void Start(ExtentRecord record, int offset, byte* destination, int lengthBytes)
+    public void Start(ExtentRecord record, int offset, byte* destination, int lengthBytes, bool isSequential)
     {
-        (Record, Offset, End, Useless) = (record, offset, offset + lengthBytes, 0);
+        (Record, Offset, End, Useless, IsSequential) = (record, offset, offset + lengthBytes, 0, isSequential);
         _destination = destination;
         _layout = new ExtentLayout(record.Scheme, record.LengthBytes);
     }

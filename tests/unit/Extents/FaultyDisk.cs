@@ -137,7 +137,16 @@ internal sealed class FaultyDisk(IDisk disk) : IDisk
             owner.Check(DiskCall.Sync, path);
         }
 
-        public void Advise(long offset, long lengthBytes, DiskAdvice advice) => file.Advise(offset, lengthBytes, advice);
+        public void Advise(long offset, long lengthBytes, DiskAdvice advice)
+        {
+            if (advice == DiskAdvice.WillNeed && owner.IsLogging)
+            {
+                lock (owner.Log)
+                    owner.Log.Add($"WillNeed {path} {offset}+{lengthBytes}");
+            }
+
+            file.Advise(offset, lengthBytes, advice);
+        }
 
         public void Dispose() => file.Dispose();
     }

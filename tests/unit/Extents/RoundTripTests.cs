@@ -127,6 +127,28 @@ public sealed class RoundTripTests
     }
 
     [Fact]
+    public void Disks_are_told_before_a_read_that_touches_several_unless_it_is_sequential()
+    {
+        using var pool = new ExtentPool(6);
+        byte[] data = ExtentPool.Bytes(2 << 20, 11);
+        ExtentRecord record = pool.Write(RedundancyScheme.ReedSolomon(4, 2), data);
+        var layout = new ExtentLayout(record.Scheme, record.LengthBytes);
+        Assert.Empty(Told(0, 200_000));
+        Assert.Empty(Told(200_000, 200_000));
+        Assert.Empty(Told(700_000, 1000));
+        Assert.Equal(
+            [$"WillNeed {FragmentName.File(record.Id, 0)} {layout.HeaderBytes + 65536}+65536", $"WillNeed {FragmentName.File(record.Id, 1)} {layout.HeaderBytes + 65536}+16384"],
+            Told(4 * 65536, 65537));
+
+        string[] Told(int offset, int lengthBytes)
+        {
+            pool.Disks.ForEach(disk => disk.Log.Clear());
+            pool.AssertRange(record, data, offset, lengthBytes);
+            return [.. pool.Disks.SelectMany(disk => disk.Log).Where(line => line.StartsWith("WillNeed", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        }
+    }
+
+    [Fact]
     public void A_small_read_allocates_nothing()
     {
         using var pool = new ExtentPool(6);
