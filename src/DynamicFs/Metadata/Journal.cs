@@ -115,7 +115,7 @@ internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions opti
     {
         if (mirror.Journal is null)
             return [];
-        var half = new byte[JournalFormat.HalfBytes];
+        byte[] half = GC.AllocateUninitializedArray<byte>(JournalFormat.HalfBytes);
         try
         {
             int read = mirror.Journal.Read(JournalFormat.StartOf(root.Generation), half);

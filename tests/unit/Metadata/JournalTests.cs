@@ -121,7 +121,7 @@ public sealed class JournalTests
             Assert.True(pool.Store.AppendJournal(batch));
         int lastStart = JournalFormat.SpanOf(batches[0].Length) + JournalFormat.SpanOf(batches[1].Length);
         int end = lastStart + JournalFormat.SpanOf(batches[2].Length);
-        for (int at = 0; at < end; at += at % 4096 < 256 ? 1 : 97)
+        for (int at = 0; at < end; at += at % 4096 < 128 ? 3 : 509)
         {
             pool.Disks[0].Flip("journal", start + at, 0x10);
             if (at >= lastStart)
