@@ -3,14 +3,14 @@ using Xunit;
 
 namespace DynamicFs.MountTests;
 
-/// <summary>What a tree is, as sorted text: every name with kind, mode, owner, size, time to the nanosecond, link target, links and content hash.</summary>
+/// <summary>What a tree is, as sorted text: every name with kind, mode, owner, size, time to the nanosecond, link target and content hash.</summary>
 internal static class Manifest
 {
     private const string Script = """
         cd "$1"
         {
             find . -type d -printf 'd %P %m %U:%G\n'
-            find . ! -type d -printf '%y %P %m %U:%G %s %T@ %n %l\n'
+            find . ! -type d -printf '%y %P %m %U:%G %s %T@ %l\n'
             find . -type f -print0 | xargs -0 -r -P2 -n 64 b2sum -l 160
         } | LC_ALL=C sort
         """;

@@ -23,7 +23,7 @@ public sealed class SpaceTests(MountRun run)
             long promised = Available(pool), first = Fill(pool, "first");
             Assert.True(first > promised * 6 / 10, $"statfs promised {promised} bytes, {first} could be written");
             Assert.True(first < DiskMebibytes * 4L << 20, $"{first} bytes cannot have redundancy on these disks");
-            Outcome more = Shell.Bash($"head -c 3000000 /dev/zero >{pool.MountPoint}/more && sync {pool.MountPoint}/more");
+            Outcome more = Shell.Bash($"head -c 100000000 /dev/zero >{pool.MountPoint}/more && sync {pool.MountPoint}/more");
             Assert.Contains("No space left", more.Error, StringComparison.Ordinal);
 
             Shell.Bash($"rm -f {pool.MountPoint}/first {pool.MountPoint}/more && sync {pool.MountPoint}").Succeeded();

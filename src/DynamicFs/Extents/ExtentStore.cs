@@ -88,6 +88,7 @@ public sealed class ExtentStore : IDisposable
     {
         _directories.Forget(record.Id);
         _writer.Unlink(record, keep: null);
+        _space.NoteDeletion();
     }
 
     /// <summary>Reads every block of every fragment (parity too) and compares: one verdict per fragment index.</summary>

@@ -30,6 +30,8 @@ internal sealed class FreeSpace
     private readonly TimeProvider _time;
     private long _askedAt;
     private bool _wasAsked;
+    private long _deletions;
+    private long _askedAtDeletion;
 
     public FreeSpace(IReadOnlyList<MemberDisk> members, TimeProvider time)
     {
@@ -85,11 +87,15 @@ internal sealed class FreeSpace
             MeterOf(member).IsFull = true;
     }
 
+    /// <summary>Something was deleted: the last answer is not believed any more, or a full pool would stay full for a while.</summary>
+    public void NoteDeletion() => Interlocked.Increment(ref _deletions);
+
     private void Refresh()
     {
         lock (_refreshLock)
         {
-            if (_wasAsked && _time.GetElapsedTime(_askedAt).TotalMilliseconds < MaxAgeMs)
+            long deletions = Interlocked.Read(ref _deletions);
+            if (_wasAsked && deletions == _askedAtDeletion && _time.GetElapsedTime(_askedAt).TotalMilliseconds < MaxAgeMs)
                 return;
             var group = new WorkGroup();
             foreach (Meter meter in _meters)
@@ -99,7 +105,7 @@ internal sealed class FreeSpace
             }
 
             group.Wait(PatienceMs);
-            (_askedAt, _wasAsked) = (_time.GetTimestamp(), true);
+            (_askedAt, _wasAsked, _askedAtDeletion) = (_time.GetTimestamp(), true, deletions);
         }
     }
 

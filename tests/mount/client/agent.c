@@ -144,6 +144,8 @@ static void do_list(void)
         struct stat attributes;
         CHECK(fstatat(dirfd(directory), found[index], &attributes, AT_SYMLINK_NOFOLLOW) == 0);
         bool sized = !S_ISDIR(attributes.st_mode);
+        if (strcmp(found[index], "..") == 0)
+            attributes.st_nlink = 0; /* may lie outside of what is compared */
         printf(" %s:%o:%lu:%lld", found[index], attributes.st_mode, (unsigned long)attributes.st_nlink,
                sized ? (long long)attributes.st_size : 0);
         free(found[index]);
