@@ -6,6 +6,7 @@ using DynamicFs.Fuse;
 using DynamicFs.Interop;
 using DynamicFs.Primitives;
 using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
 
 namespace DynamicFs.UnitTests.Fuse;
 
@@ -55,12 +56,12 @@ internal sealed unsafe class OfflineHandler : IDisposable
 {
     private readonly FuseBuffer _buffer = new();
 
-    public OfflineHandler(FileSystem? files = null, FuseInitFlags offered = (FuseInitFlags)ulong.MaxValue)
+    public OfflineHandler(FileSystem? files = null, FuseInitFlags offered = (FuseInitFlags)ulong.MaxValue, TimeProvider? time = null, bool directWrites = false)
     {
         // Without one, decoding is what is tested: every call that gets through fails inside, which must come out as EIO.
         files ??= (FileSystem)RuntimeHelpers.GetUninitializedObject(typeof(FileSystem));
-        var options = new FuseMountOptions { Source = "tank", MountPoint = "/nowhere", OnDefect = _ => DefectCount++ };
-        Handler = new FuseHandler(files, options, NullLogger.Instance, TimeProvider.System, ChangedInodes.Add)
+        var options = new FuseMountOptions { Source = "tank", MountPoint = "/nowhere", DirectWrites = directWrites, OnDefect = _ => DefectCount++ };
+        Handler = new FuseHandler(files, options, NullLogger.Instance, time ?? TimeProvider.System, ChangedInodes.Add)
         {
             Negotiation = FuseNegotiation.Agree(new FuseInitIn { Major = 7, Minor = 45, Flags = (uint)offered, Flags2 = (uint)((ulong)offered >> 32) }, options),
         };
@@ -85,6 +86,26 @@ internal sealed unsafe class OfflineHandler : IDisposable
     }
 
     public Errno ErrnoOf(RequestBytes request) => (Errno)(-MemoryMarshal.Read<FuseOutHeader>(Handle(request.ToArray())).Error);
+
+    /// <summary>The first structure of a reply that must be a success.</summary>
+    public T Reply<T>(RequestBytes request)
+        where T : unmanaged
+    {
+        byte[] reply = Handle(request.ToArray());
+        Assert.Equal(0, MemoryMarshal.Read<FuseOutHeader>(reply).Error);
+        return MemoryMarshal.Read<T>(reply.AsSpan(sizeof(FuseOutHeader)));
+    }
+
+    /// <summary>The data of a reply that must be a success.</summary>
+    public byte[] Data(RequestBytes request)
+    {
+        byte[] reply = Handle(request.ToArray());
+        Assert.Equal(0, MemoryMarshal.Read<FuseOutHeader>(reply).Error);
+        return reply[sizeof(FuseOutHeader)..];
+    }
+
+    /// <summary>The kernel does not take the reply that was made last.</summary>
+    public void RefuseReply() => Handler.Undo(_buffer);
 
     public void Dispose() => _buffer.Dispose();
 }
