@@ -29,15 +29,16 @@ internal static class Unmounting
     }
 
     /// <summary>
-    /// What a daemon that was killed leaves: a mount point that answers "Transport endpoint is not connected". A new mount there takes it away first.
+    /// What a daemon that was killed leaves: a mount point that answers "Transport endpoint is not connected". Takes it away; false when there is none.
     /// </summary>
-    public static void ClearStale(string path, Surroundings surroundings)
+    public static bool ClearStale(string path, Surroundings surroundings)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         if (MountTable.Read().At(full) is not { Type: FuseMount.FileSystemType } || surroundings.LiveMounts.FindByMountPoint(full) is not null || Libc.IsConnected(full))
-            return;
-        surroundings.Error.WriteLine($"dynfs: {full}: taking away the mount of a daemon that is gone");
+            return false;
+        surroundings.Error.WriteLine($"dynfs: {full}: taking away the mount of a daemon that is gone; what it had not committed in its last 5 seconds is lost");
         Unmount(full, lazy: true);
+        return true;
     }
 
     private static void ThroughHelper(string mountPoint, bool lazy)

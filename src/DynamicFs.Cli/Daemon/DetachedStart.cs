@@ -71,11 +71,21 @@ internal static class DetachedStart
         return strings;
     }
 
-    /// <summary>One log per pool; a large one is put aside once, so that logs are bounded.</summary>
+    /// <summary>One log per pool; a large one is put aside once, so that logs are bounded. On a read-only system disk it goes to the run directory.</summary>
     private static string PrepareLog(string name, StateDirectory state)
     {
-        state.EnsureLog();
-        string path = Path.Combine(state.LogPath, $"{name}.log");
+        string directory = state.LogPath;
+        try
+        {
+            state.EnsureLog();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            state.EnsureRun();
+            directory = state.RunPath;
+        }
+
+        string path = Path.Combine(directory, $"{name}.log");
         if (File.Exists(path) && new FileInfo(path).Length > MaxLogBytes)
             File.Move(path, path + ".1", overwrite: true);
         return path;

@@ -22,6 +22,8 @@ internal static class UmountVerb
 
     private static int Run(string target, bool lazy, Surroundings surroundings, VerbOutput output)
     {
+        if (Unmounting.ClearStale(target, surroundings))
+            return (int)ExitCode.Done;
         LivePool live = LivePool.ByPathOrName(target, surroundings);
         LiveMount mount = live.Mount;
         MountReport? synced = TrySync(live, out PoolException? failure);

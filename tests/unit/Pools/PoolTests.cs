@@ -178,6 +178,29 @@ public sealed class PoolTests
         Assert.Equal(ErrorId.Corrupt, Assert.Throws<PoolException>(() => disks.Open()).Id);
     }
 
+    [Theory]
+    [InlineData("\"formatVersion\": 1", "\"formatVersion\": 9")]
+    [InlineData("\"incompat\": []", "\"incompat\": [\"x\"]")]
+    public void ANewerFormatIsRefusedHoweverThePoolIsNamed(string from, string to)
+    {
+        using var disks = new PoolOnDisk(3);
+        string path = Path.Combine(disks.Disks[1], ".dynfs", DiskLayout.Label);
+        string text = File.ReadAllText(path).Replace(from, to);
+        int digits = text.IndexOf("\"checksum\": \"", StringComparison.Ordinal) + "\"checksum\": \"".Length;
+        string zeroed = text[..digits] + new string('0', 64) + text[(digits + 64)..];
+        string checksum = DynamicFs.Interop.Blake3.Hash(System.Text.Encoding.UTF8.GetBytes(zeroed)).ToString();
+        File.WriteAllText(path, zeroed[..digits] + checksum + zeroed[(digits + 64)..]);
+        string before = string.Join(' ', Directory.GetFiles(disks.ScratchPath, "*", SearchOption.AllDirectories).Select(f => $"{f} {File.GetLastWriteTimeUtc(f).Ticks}").Order());
+        foreach (string source in (string[])["tank", disks.Disks[0], disks.Disks[1]])
+        {
+            PoolException refused = Assert.Throws<PoolException>(() => disks.Open(source));
+            Assert.Equal((ErrorId.Format, 40), (refused.Id, (int)refused.Id.ExitCode));
+            Assert.Contains(disks.Disks[1], refused.Message);
+        }
+
+        Assert.Equal(before, string.Join(' ', Directory.GetFiles(disks.ScratchPath, "*", SearchOption.AllDirectories).Select(f => $"{f} {File.GetLastWriteTimeUtc(f).Ticks}").Order()));
+    }
+
     [Fact]
     public void WhenTheLastStepOfCreationFailsNothingIsLeft()
     {
