@@ -77,12 +77,14 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
     /// <summary>sync: as <see cref="Sync"/>, by a full commit.</summary>
     public void Commit(int keptRoots = KeptRoots, bool force = false)
     {
-        parts.FreeUnfinished();
         lock (_round)
         {
             ThrowIfFailed();
             Guarded(() => CommitRound(keptRoots, force));
         }
+
+        // After the round, so that it leaves changes for the next one as long as there is something to free.
+        parts.FreeUnfinished();
 
         try
         {
@@ -454,5 +456,5 @@ internal sealed record CommitParts(
     JournalLog Journal,
     FileSystemLimits Limits,
     ILogger Log,
-    Func<bool> FreeUnfinished,
+    Action FreeUnfinished,
     Action TurnReadOnly);

@@ -11,9 +11,6 @@ public sealed partial class FileSystem
     /// <summary>Largest size of a file: offsets are signed 64 bit everywhere in the kernel.</summary>
     public const long MaxFileBytes = long.MaxValue;
 
-    /// <summary>Slices that are freed while one operation holds the transaction gate; a file of more takes several.</summary>
-    private const int SlicesFreedAtOnce = 8192;
-
     /// <summary>After a crash ids up to here may have been used by the transaction that was lost.</summary>
     private const ulong LostExtents = 1 << 16;
     private const ulong LostInodes = 1 << 20;
@@ -409,7 +406,7 @@ public sealed partial class FileSystem
     /// Drops data of an inode that is being freed: what is in memory and its file map. Inside the gate, inode lock held. False when there is more to
     /// drop than fits one transaction: the inode stays on the orphan list and the call is repeated in a later one.
     /// </summary>
-    private bool FreeData(Inode inode) => _contents.Free(inode, SlicesFreedAtOnce);
+    private bool FreeData(Inode inode) => _contents.Free(inode, _limits.SlicesFreedAtOnce);
 
     private Errno CopyLocked(Inode from, long sourceOffset, Inode to, long destinationOffset, long lengthBytes, out long copied)
     {

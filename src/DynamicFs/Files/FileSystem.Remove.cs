@@ -9,6 +9,8 @@ namespace DynamicFs.Files;
 /// </summary>
 public sealed partial class FileSystem
 {
+    private const int FreeStepsPerCommit = 16;
+
     private readonly ConcurrentQueue<InodeNumber> _unfinished = new();
 
     public Errno Unlink(in Caller caller, InodeNumber parent, ReadOnlySpan<byte> name) => Remove(parent, name, isDirectory: false);
@@ -65,29 +67,32 @@ public sealed partial class FileSystem
     }
 
     /// <summary>
-    /// Frees one transaction's worth of an inode that did not fit into one; false when there is none. Called before each commit, outside the gate.
+    /// Frees more of the inodes that are too large for one step, a bounded number of steps. Called after each commit, outside the gate.
     /// </summary>
-    internal bool FreeUnfinished()
+    private void FreeUnfinished()
     {
-        if (_isReadOnly || !_unfinished.TryDequeue(out InodeNumber number))
-            return false;
-        try
+        for (int step = 0; step < FreeStepsPerCommit && !_isReadOnly && _unfinished.TryDequeue(out InodeNumber number); step++)
         {
-            using (_gate.EnterShared())
+            try
             {
-                if (_inodes.Find(number) is { } inode)
-                {
-                    lock (inode.Lock)
-                        Free(inode);
-                }
+                FreeStep(number);
+            }
+            catch (Exception e)
+            {
+                Failed(e, "free", number);
             }
         }
-        catch (Exception e)
-        {
-            Failed(e, "free", number);
-        }
+    }
 
-        return true;
+    private void FreeStep(InodeNumber number)
+    {
+        using (_gate.EnterShared())
+        {
+            if (_inodes.Find(number) is not { } inode)
+                return;
+            lock (inode.Lock)
+                Free(inode);
+        }
     }
 
     /// <summary>At mount: frees every inode of the orphan list, large ones over the next commits. One that cannot be freed (corrupt) is reported and stays.</summary>

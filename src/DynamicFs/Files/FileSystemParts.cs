@@ -47,4 +47,7 @@ internal sealed record FileSystemLimits(
 {
     /// <summary>Most names of one inode (EMLINK); for a directory most subdirectories and two.</summary>
     public uint MaxLinks { get; init; } = int.MaxValue;
+
+    /// <summary>Slices that are freed while one operation holds the transaction gate; a file of more takes several.</summary>
+    public int SlicesFreedAtOnce { get; init; } = 8192;
 }

@@ -162,6 +162,35 @@ public class RemoveTests
         Assert.Equal(before, fs.Audit().KeyCount);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // a crash after the first part
+    public void A_file_of_many_slices_is_freed_in_parts(bool crashes)
+    {
+        const int Slices = 60;
+        using var fs = new FilesFixture(parts => parts with { Limits = parts.Limits with { SlicesFreedAtOnce = 1 } });
+        InodeNumber file = fs.File(Root, "f").Inode;
+        for (int i = 0; i < Slices; i++)
+            Ok(fs.Files.Write(file, i * 65536L, "x"u8, killPrivileges: false));
+        Ok(fs.SetXattr(file, "user.a", "v"u8));
+        Ok(fs.Files.SyncAll());
+        int keys = fs.Audit().KeyCount;
+        Ok(fs.Unlink(Root, "f"));
+        Assert.Equal(Errno.ENOENT, fs.Files.GetAttributes(file, out _));
+        Assert.Equal(Errno.ENOENT, fs.Link(file, Root, "back"));
+        NamespaceAudit audit = fs.Audit();
+        Assert.Contains(file, audit.Orphans);
+        Assert.Equal(keys - 1, audit.KeyCount); // one name and one slice less, one orphan more
+        Ok(fs.Files.SyncAll());
+        Assert.True(fs.Audit().KeyCount < keys - 2);
+        if (crashes)
+            fs.Crash();
+        for (int commit = 0; commit < Slices && fs.Audit().Orphans.Count > 0; commit++)
+            fs.Files.Commits.Commit(force: true);
+        Assert.Equal(1, fs.Audit().KeyCount);
+        Assert.Equal(1, fs.Files.Inodes.InodeCount);
+    }
+
     [Fact]
     public void A_name_whose_inode_is_missing_is_an_error_not_an_absence()
     {
