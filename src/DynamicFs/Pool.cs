@@ -69,7 +69,8 @@ public sealed partial class Pool : IDisposable
             _warnings.Add("DYNFS_NO_FSYNC=1: nothing is synced; a power cut can lose the whole pool");
         bool isReadOnly = opening.ReadOnly || opening.InspectOnly || _readOnlyReason is not null;
         Generation newestSeen = opening.AcceptRollBack ? Generation.None : registry.NewestSeen(Id);
-        _metadata = MetadataStore.Open(Id, _members, newestSeen, new MetadataOptions(NoFsync: opening.NoFsync, Time: time, ReadOnly: isReadOnly));
+        Generation givenUp = opening.AcceptRollBack ? registry.NewestSeen(Id) : Generation.None;
+        _metadata = MetadataStore.Open(Id, _members, newestSeen, new MetadataOptions(NoFsync: opening.NoFsync, Time: time, ReadOnly: isReadOnly, GivenUp: givenUp));
         try
         {
             if (newestSeen == Generation.None && !isReadOnly && registry.NewestSeen(Id) > _metadata.Root.Generation)

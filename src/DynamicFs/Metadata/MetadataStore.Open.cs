@@ -119,8 +119,7 @@ public sealed partial class MetadataStore
             var allocator = new PageAllocator(map.Bitmap, DeadPages(newest, kept, map));
             CheckSizes(map);
             _store = new MetadataStore(pool, members, options, problems, _rings, _files, allocator, new State(newest, kept, map.Pages));
-            bool sawAll = rings.Count == newest.Public.Shape.Members.Count && rings.All(ring => ring.IsSound);
-            Generation transaction = sawAll ? newest.Generation.Next : new Generation(newest.Generation.Value + 1 + UnseenGenerations);
+            Generation transaction = FirstTransaction(newest, rings);
             _store.StartTrees(transaction, id => new Tree(id, _store._pages, id == TreeId.Namespace ? newest.Namespace : newest.Pool, transaction));
             _store._journalBatches = Journal.Recover(pool, newest, _files.Mirrors, problems);
             if (!options.ReadOnly)
@@ -138,6 +137,14 @@ public sealed partial class MetadataStore
 
             _rings.Dispose();
             _files.Dispose();
+        }
+
+        private Generation FirstTransaction(Root newest, IReadOnlyList<RingContent> rings)
+        {
+            if (options.GivenUp > newest.Generation)
+                return new Generation(options.GivenUp.Value + 1 + UnseenGenerations);
+            bool sawAll = rings.Count == newest.Public.Shape.Members.Count && rings.All(ring => ring.IsSound);
+            return sawAll ? newest.Generation.Next : new Generation(newest.Generation.Value + 1 + UnseenGenerations);
         }
 
         private void OpenMirrors(Root newest)

@@ -181,4 +181,11 @@ public sealed class FrozenTransaction
 }
 
 /// <param name="CacheBytes">Most bytes of clean pages kept in memory.</param>
-public sealed record MetadataOptions(int CacheBytes = 96 << 20, bool NoFsync = false, TimeProvider? Time = null, bool ReadOnly = false);
+/// <param name="NoFsync">Skips every sync; loud, never stored.</param>
+/// <param name="Time">The clock of the root records.</param>
+/// <param name="ReadOnly">Never writes to a disk.</param>
+/// <param name="GivenUp">
+/// The newest generation that the operator agreed to lose: the next commit goes above it, so that the disks that were given up never win over what is written from now on.
+/// </param>
+public sealed record MetadataOptions(
+    int CacheBytes = 96 << 20, bool NoFsync = false, TimeProvider? Time = null, bool ReadOnly = false, Generation GivenUp = default);

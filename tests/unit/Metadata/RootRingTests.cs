@@ -98,6 +98,33 @@ public sealed class RootRingTests
         Assert.Equal(newest, pool.Store.Root.Generation);
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(90)]
+    public void CommitsThatTheOperatorGaveUpNeverWinLater(int lostCommits)
+    {
+        using var pool = new TestPool(2);
+        pool.Reopen(1);
+        for (int i = 0; i < lostCommits; i++)
+        {
+            pool.Tree.Put("a"u8, "given up"u8);
+            pool.Commit();
+        }
+
+        Generation seen = pool.Store.Root.Generation;
+        pool.Options = pool.Options with { GivenUp = seen };
+        pool.Reopen(0);
+        pool.Tree.Put("a"u8, "kept"u8);
+        Assert.True(pool.Commit().Generation > seen);
+        Assert.True(pool.Commit().Generation > seen);
+        Assert.Empty(Problems.Of(pool.Store));
+        pool.Options = pool.Options with { GivenUp = Generation.None };
+        Assert.Equal(ErrorId.RollBack, Assert.Throws<PoolException>(() => pool.Reopen()).Id);
+        pool.Reopen(0);
+        Assert.Equal("kept"u8.ToArray(), pool.Tree.Get("a"u8)!);
+        Assert.Empty(Problems.Of(pool.Store));
+    }
+
     [Fact]
     public void TooFewRingsAreRefusedUnlessReadOnly()
     {
