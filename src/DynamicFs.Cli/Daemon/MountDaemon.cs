@@ -21,6 +21,7 @@ internal static partial class MountDaemon
     {
         using ILoggerFactory loggers = DaemonLog.Create(request.JsonLog, surroundings.Variable);
         ILogger log = loggers.CreateLogger("DynamicFs.Daemon");
+        RefuseProfiles(surroundings);
         Directory.SetCurrentDirectory("/");
         NativeProcess.SetIoFlusher();
         var opening = request.ToOpening(noFsync: surroundings.Variable("DYNFS_NO_FSYNC") == "1");
@@ -42,6 +43,16 @@ internal static partial class MountDaemon
         }
 
         return End(pool, mount, surroundings, failure, log);
+    }
+
+    /// <summary>The runtime's profile-guided compilation gave wrong code here (docs/decisions.md); the environment must not bring it back.</summary>
+    private static void RefuseProfiles(Surroundings surroundings)
+    {
+        foreach (string variable in (string[])["DOTNET_TieredPGO", "COMPlus_TieredPGO"])
+        {
+            if (surroundings.Variable(variable) is { Length: > 0 } value && value != "0")
+                throw new PoolException(ErrorId.Usage, $"{variable}={value} is set: code compiled that way has read wrong bytes. Unset it and mount again");
+        }
     }
 
     private static void Serve(Pool pool, FuseSession session, LiveMount mount, Surroundings surroundings, ReadyPipe ready, ILoggerFactory loggers, ILogger log)
