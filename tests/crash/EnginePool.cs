@@ -19,7 +19,7 @@ public sealed class EnginePool : IDisposable
     private EnginePool(PoolId pool, IReadOnlyList<MemberDisk> members, MetadataStore metadata, TimeProvider time, bool isReadOnly)
     {
         (_members, _metadata) = (members, metadata);
-        _extents = new ExtentStore(pool, members, new ExtentStoreOptions());
+        _extents = new ExtentStore(pool, members, new ExtentStoreOptions(Time: time, Random: new Random(1)));
         Files = new FileSystem(new FileSystemParts(metadata, _extents, time, NullLogger.Instance)
         {
             IsReadOnly = isReadOnly,

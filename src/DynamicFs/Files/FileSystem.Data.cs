@@ -340,6 +340,7 @@ public sealed partial class FileSystem
         _store = parts.Extents;
         _scheme = _metadata.Root.Shape.DefaultScheme;
         RedundancyScheme scheme = _scheme;
+        _store.Damaged += (extent, fragment, damage) => LogDamage(_log, extent, fragment, damage);
         _segments = new SegmentPool();
         _accounts = new ExtentAccounts();
         _journal = new JournalLog();
@@ -445,4 +446,7 @@ public sealed partial class FileSystem
 
     [LoggerMessage(Level = LogLevel.Error, Message = "too few disks are HEALTHY to acknowledge a write under {Scheme}: the pool is READ_ONLY. Bring the missing disks back and mount again")]
     private static partial void LogTooFewDisks(ILogger log, RedundancyScheme scheme);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "fragment {Fragment} of extent {Extent} is damaged: {Damage}. Reads are answered from the other fragments; 'dynfs fsck' lists all damage")]
+    private static partial void LogDamage(ILogger log, ExtentId extent, int fragment, FragmentDamage damage);
 }
