@@ -73,7 +73,7 @@ internal sealed record Settings(bool Quick, bool Json, string? Only, int Rounds,
     public int MountedFiles => 100_000;
 
     /// <summary>Time after which a group of rows gets no further round.</summary>
-    public TimeSpan GroupBudget => Quick ? TimeSpan.FromSeconds(25) : TimeSpan.FromMinutes(10);
+    public TimeSpan GroupBudget => Quick ? TimeSpan.FromSeconds(12) : TimeSpan.FromMinutes(10);
 
     public bool Wants(params string[] names) => Only is null || names.Contains(Only);
 
