@@ -100,6 +100,33 @@ public sealed class MetadataStoreTests
         }
     }
 
+    /// <summary>
+    /// A parent that is copied into the next transaction before its children were sealed must get their checksums all the same. The tree is large and the
+    /// changes few, so that most children of one transaction are not written again in the next.
+    /// </summary>
+    [Fact]
+    public void ParentsCopiedBeforeTheirChildrenWereSealedGetTheChecksums()
+    {
+        using var pool = new TestPool(1);
+        var random = new Random(6);
+        for (uint i = 0; i < 4000; i++)
+            pool.Tree.Put(TreeTests.Key(i), new byte[200]);
+        pool.Commit();
+        for (int round = 0; round < 20; round++)
+        {
+            RandomNamespaceChanges(pool.Tree, random, 4, 4000);
+            FrozenTransaction frozen = pool.Store.Freeze(TestPool.Counters);
+            RandomNamespaceChanges(pool.Tree, random, 2, 4000);
+            pool.Store.Commit(frozen, 4);
+            Assert.Empty(Problems.Of(pool.Store));
+        }
+
+        pool.Commit();
+        string content = PoolContent.Of(pool.Store);
+        pool.Reopen();
+        Assert.Equal(content, PoolContent.Of(pool.Store));
+    }
+
     [Fact]
     public void ThreadsChangeAndReadWhileCommitsGoOn()
     {
