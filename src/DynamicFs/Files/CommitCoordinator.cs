@@ -372,7 +372,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             throw new InvariantException($"extent {extent} lost fragments but is none of this transaction");
         using var buffer = new NativeBuffer(ExtentStore.MaxExtentBytes);
         parts.Store.Read(record!, 0, buffer.Span[..record!.LengthBytes]);
-        parts.Assembler.Replace(parts.Store.Write(extent, record.Birth, record.Scheme, buffer, record.LengthBytes, record.DirectoryOffset));
+        parts.Assembler.AddUnpublished(parts.Store.Write(extent, record.Birth, record.Scheme, buffer, record.LengthBytes, record.DirectoryOffset));
     }
 
     /// <summary>Brings the pool tree up to date with a closed transaction. Returns the extents that it knows now.</summary>

@@ -157,14 +157,11 @@ internal sealed class ExtentAssembler : IDisposable
 
     public bool TryGetRecord(ExtentId extent, out ExtentRecord? record) => _unpublished.TryGetValue(extent, out record);
 
-    /// <summary>Takes over an extent that the journal names: durable, but not in the pool tree yet.</summary>
+    /// <summary>Takes over an extent that is durable but not in the pool tree yet: one that the journal names, or one whose fragments were written again.</summary>
     public void AddUnpublished(ExtentRecord record) => _unpublished[record.Id] = record;
 
     /// <summary>Every record that is durable but not published, journaled ones included.</summary>
     public ICollection<ExtentRecord> Unpublished => _unpublished.Values;
-
-    /// <summary>Replaces a record whose fragments had to be written again.</summary>
-    public void Replace(ExtentRecord record) => _unpublished[record.Id] = record;
 
     /// <summary>The pool tree knows these extents now.</summary>
     public void Published(IEnumerable<ExtentId> extents)
@@ -244,7 +241,6 @@ internal sealed class ExtentAssembler : IDisposable
         {
             RedundancyScheme scheme = builder.LengthBytes < SmallExtentBytes ? _scheme.AsReplica : _scheme;
             ExtentRecord record = _store.Write(builder.Id, builder.Birth, scheme, builder.Buffer, builder.LengthBytes, builder.SliceBytes);
-            builder.Record = record;
             _unpublished[record.Id] = record;
             _building.TryRemove(record.Id, out _);
             _buffers.Return(builder.Retire());

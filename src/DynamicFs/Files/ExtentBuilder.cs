@@ -22,8 +22,7 @@ internal sealed class ExtentBuilder(ExtentId id, Generation birth, NativeBuffer 
     public int LengthBytes { get; private set; }
     public bool IsSealed { get; private set; }
 
-    /// <summary>Set by the writer: the record once all fragments are in place, or the failure.</summary>
-    public ExtentRecord? Record { get; set; }
+    /// <summary>Set by the writer when the extent could not be written.</summary>
     public Exception? Failure { get; set; }
     public ManualResetEventSlim Written { get; } = new();
 
