@@ -30,6 +30,9 @@ public sealed class PoolUnderTest : IDisposable
     /// <summary>The tool under test: DYNFS_CLI, or the one of this repository.</summary>
     public static string Tool { get; } = Environment.GetEnvironmentVariable("DYNFS_CLI") ?? Repository.File("tools/dynfs");
 
+    /// <summary>The program that this pool is driven with; a build of its own where a test needs one.</summary>
+    public string Program { get; init; } = Tool;
+
     public string Name { get; }
     public string Home { get; }
     public string? Policy { get; }
@@ -43,7 +46,7 @@ public sealed class PoolUnderTest : IDisposable
     /// <summary>Runs the tool with this pool's state directory; any exit code.</summary>
     public Outcome Cli(params string[] arguments) => Cli(60, arguments);
 
-    public Outcome Cli(int limitSeconds, params string[] arguments) => Shell.Run([Tool, .. arguments], limitSeconds, _environment);
+    public Outcome Cli(int limitSeconds, params string[] arguments) => Shell.Run([Program, .. arguments], limitSeconds, _environment);
 
     public PoolUnderTest Create(params string[] options)
     {

@@ -26,7 +26,9 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
             WriteFile(temporary, pieces);
             pipeline.Directories.EnsureGroup(Member, FragmentName.GroupOf(extent));
             mayBeRenamed = true;
+            KillPoint.Reach("fragment-before-rename");
             Member.Disk!.Rename(temporary, final);
+            KillPoint.Reach("fragment-after-rename");
         }
         catch (DiskException e)
         {

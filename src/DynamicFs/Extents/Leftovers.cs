@@ -37,6 +37,7 @@ internal sealed class Leftovers(MemberSet members)
             foreach ((_, string path) in found[member.Index])
             {
                 member.Disk!.Unlink(path);
+                KillPoint.Reach("mount-in-leftovers");
                 Interlocked.Increment(ref removedCount);
             }
         });

@@ -262,6 +262,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         }
 
         FinishExtents(builders);
+        KillPoint.Reach("commit-before-pages");
         HashSet<ExtentId> published = UpdateCatalog(frozen.Generation, accounts, builders);
         parts.Metadata.Commit(frozen, keptRoots);
         parts.Assembler.Published(published);
@@ -426,7 +427,9 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             if (parts.Catalog.Find(extent) is not { } record)
                 continue;
             Invariant.Check(parts.Catalog.LiveBytes(extent) == 0, "only a dead extent is deleted");
+            KillPoint.Reach("delete-before-fragments");
             parts.Store.Delete(record);
+            KillPoint.Reach("delete-after-fragments");
             Interlocked.Add(ref _parkedBytes, -record.LengthBytes);
             lock (_deleteLock)
                 _deleted.Add((extent, death));

@@ -38,7 +38,9 @@ internal sealed partial class Compactor(
         {
             try
             {
+                KillPoint.Reach("compaction-before-extent");
                 Empty(record);
+                KillPoint.Reach("compaction-after-extent");
                 CompactedCount++;
             }
             catch (Exception e) when (e is PoolException or CorruptionException or DiskException)

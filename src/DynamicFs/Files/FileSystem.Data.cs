@@ -73,15 +73,17 @@ public sealed partial class FileSystem
 
         if (_isReadOnly)
             return;
+        KillPoint.Reach("mount-after-replay");
         _store.RemoveUncommitted(new ExtentId(root.NextExtent), replay.Extents.Contains);
         FreeOrphans();
         if (isNew || batches.Count > 0)
             _commit.Commit(force: true);
+        KillPoint.Reach("mount-after-commit");
         if (_limits.ExtentWriters == 0)
             return;
         _commit.Start();
         long seen = _commit.CommitCount;
-        _compaction = new PeriodicThread("compaction", _compactionPeriod, () =>
+        _compaction = new PeriodicThread("compaction", KillPoint.Hurried(_compactionPeriod), () =>
         {
             // An idle pool is left alone: nothing died since the last look.
             if (_isReadOnly || _commit.CommitCount == seen)

@@ -17,7 +17,9 @@ internal static class FreshFile
             write(file);
             if (!options.NoFsync)
                 file.Sync();
+            KillPoint.Reach("fresh-file-before-rename");
             disk.Rename(temporaryName, name);
+            KillPoint.Reach("fresh-file-after-rename");
             if (!options.NoFsync)
                 disk.SyncDirectory("");
             return file;

@@ -41,11 +41,13 @@ internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions opti
         _isOpen = files.TryRound(mirror =>
         {
             mirror.Journal!.Write(offset, buffer.Span[..spanBytes]);
+            KillPoint.Reach("journal-before-sync");
             if (!options.NoFsync)
                 mirror.Journal.Sync();
         });
         (_last, _usedBytes) = (checksum, _usedBytes + spanBytes);
         _nextSequence++;
+        KillPoint.Reach("journal-before-answer");
         return _isOpen;
     }
 

@@ -67,7 +67,9 @@ public sealed unsafe partial class MetadataStore
 
         var record = new RootRecord(frozen.Generation, _time.GetUtcNow(), frozen.Counters, ShapeNow(old.Newest.Public.Shape), oldestKept);
         Root root = Encoded(new Root(record, namespaceRoot, poolRoot, spaceMapRoot, old.Newest.Generation, old.Newest.Checksum, default));
+        KillPoint.Reach("commit-before-root");
         WriteRoot(root, old.Kept);
+        KillPoint.Reach("commit-after-root");
 
         Publish(root, old, spaceMap);
         foreach (PageFrame frame in treePages)

@@ -124,6 +124,7 @@ public sealed partial class MetadataStore
             _store._journalBatches = Journal.Recover(pool, newest, _files.Mirrors, problems);
             if (!options.ReadOnly)
                 SpreadRoot(newest, rings, history, kept);
+            KillPoint.Reach("mount-before-replay");
             return _store;
         }
 

@@ -110,6 +110,7 @@ internal sealed unsafe class PageFiles(PoolId pool, MetadataOptions options, Met
             Reserve(mirror, (long)pages[^1].Number + 1, capacityPages);
             foreach ((long offset, Range range) in runs)
                 mirror.Pages.Write(offset, vectors.AsSpan(range));
+            KillPoint.Reach("pages-before-sync");
             if (!options.NoFsync)
                 mirror.Pages.Sync();
         });

@@ -142,6 +142,7 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
         file.Write(RootFormat.SlotOf(root.Generation) * RootFormat.SlotBytes, slot);
         if (!options.NoFsync)
             file.Sync();
+        KillPoint.Reach("root-on-one-disk");
     }
 
     private void GiveUp(MemberDisk member, DiskException failure)

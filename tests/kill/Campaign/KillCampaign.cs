@@ -1,0 +1,242 @@
+using System.Diagnostics;
+using System.Globalization;
+using DynamicFs.Harness;
+using DynamicFs.KillTests.Oracle;
+using DynamicFs.KillTests.Pool;
+
+namespace DynamicFs.KillTests.Campaign;
+
+/// <summary>
+/// One pool, killed round after round: disks go and come back, the pool is mounted, what it shows is judged, writers go on from there, the life ends. The
+/// judgement of a life is made by the next mount, however many mounts were killed in between.
+/// </summary>
+internal sealed class KillCampaign : IDisposable
+{
+    private static readonly TimeSpan s_pointLimit = TimeSpan.FromSeconds(6);
+
+    private readonly KilledPool _pool;
+    private readonly IReadOnlyList<Writer> _writers;
+    private readonly List<long> _commits = [];
+    private readonly Action<string> _log;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+
+    public KillCampaign(DiskKind kind, int seed, Action<string> log)
+    {
+        _log = log;
+        Tally = new Tally { Filesystem = kind.Name, Seed = seed };
+        var random = new Random(seed);
+        WriterProfile[] profiles = [WriterProfile.Log, WriterProfile.Mixed, WriterProfile.Lazy, WriterProfile.Bulk];
+        _writers = [.. profiles.Select((profile, index) => new Writer(index, profile, new Random(random.Next())))];
+        _pool = new KilledPool(kind);
+        try
+        {
+            MakeDirectories();
+        }
+        catch
+        {
+            _pool.Dispose();
+            throw;
+        }
+    }
+
+    public Tally Tally { get; }
+
+    /// <summary>Settings that all later daemons get.</summary>
+    public IDictionary<string, string> Settings => _pool.Settings;
+
+    /// <summary>One round. Throws <see cref="KillViolationException"/> when the pool broke a promise.</summary>
+    public void Round(RoundPlan plan)
+    {
+        _log($"round {Tally.Rounds}: {plan}");
+        try
+        {
+            _pool.SetAway(plan.Away);
+            KillMounts(plan);
+            MountToJudge(plan);
+            Live(plan);
+        }
+        catch (CommandException e)
+        {
+            throw Violation($"{plan}: {e.Message}");
+        }
+
+        Tally.Rounds++;
+        Tally.RoundsWithDisksAway += plan.Away.Count > 0 ? 1 : 0;
+        Tally.Seconds = _clock.Elapsed.TotalSeconds;
+    }
+
+    /// <summary>fsck right after a crash, with all disks back.</summary>
+    public void Fsck(params int[] expected)
+    {
+        try
+        {
+            _pool.SetAway([]);
+            _pool.Fsck(expected);
+            Tally.Fscks++;
+        }
+        catch (CommandException e)
+        {
+            throw Violation(e.Message);
+        }
+    }
+
+    /// <summary>The end: everything is there with all disks, unmounting and mounting again changes nothing, fsck is clean.</summary>
+    public void Finish(params int[] expected)
+    {
+        try
+        {
+            _pool.SetAway([]);
+            _pool.Mount();
+            JudgeLife();
+            _pool.Daemon.Unmount();
+            Fsck(expected);
+            _pool.Mount();
+            JudgeLife();
+            _pool.Daemon.Unmount();
+        }
+        catch (CommandException e)
+        {
+            throw Violation(e.Message);
+        }
+
+        Tally.Seconds = _clock.Elapsed.TotalSeconds;
+    }
+
+    public void Dispose()
+    {
+        foreach (Writer writer in _writers)
+            writer.ExpectEnd();
+        _pool.Dispose();
+        foreach (Writer writer in _writers)
+            writer.Join();
+    }
+
+    private void MakeDirectories()
+    {
+        _pool.Mount();
+        IEnumerable<string> directories = _writers.SelectMany(writer => WriterPlan.Directories.Select(name => $"{_pool.MountPoint}/{writer.Directory}/{name}"));
+        Shell.Bash($"mkdir -p {string.Join(' ', directories)} && sync {_pool.MountPoint}").Succeeded();
+        _pool.Daemon.Unmount();
+    }
+
+    private void KillMounts(RoundPlan plan)
+    {
+        foreach (NamedPoint? point in plan.Interrupted)
+        {
+            if (point is null)
+                _pool.MountAndKill(plan.InterruptAfter);
+            else if (!_pool.Mount(point))
+                Tally.NotePoint(point.Name);
+            _pool.Daemon.Kill();
+            Tally.Kills++;
+            Tally.MountsKilled++;
+        }
+    }
+
+    /// <summary>Mounts and judges. A life that comes to its point before it serves ends there, and the next one has none.</summary>
+    private void MountToJudge(RoundPlan plan)
+    {
+        if (!_pool.Mount(plan.Point, holds: plan.Cut.Count > 0))
+        {
+            EndLife(plan);
+            _pool.Mount();
+        }
+
+        JudgeLife();
+    }
+
+    private void Live(RoundPlan plan)
+    {
+        foreach (Writer writer in _writers)
+            writer.Start(_pool.MountPoint);
+        var clock = Stopwatch.StartNew();
+        TimeSpan limit = plan.Point is null ? plan.Length : s_pointLimit;
+        while (clock.Elapsed < limit && !_pool.Daemon.HasEnded && !File.Exists(_pool.Daemon.Marker))
+        {
+            Thread.Sleep(5);
+            if (plan.Commits)
+                CommitFromOutside();
+        }
+
+        EndLife(plan);
+    }
+
+    private void CommitFromOutside()
+    {
+        long started = Operation.Now();
+        if (ControlSocket.TrySync(_pool.StateDirectory, TimeSpan.FromSeconds(3)))
+            _commits.Add(started);
+    }
+
+    private void EndLife(RoundPlan plan)
+    {
+        if (plan.Point is not null && (_pool.Daemon.HasEnded || File.Exists(_pool.Daemon.Marker)))
+            Tally.NotePoint(plan.Point.Name);
+        bool isAll = plan.Cut.Count + plan.Away.Count == KilledPool.DiskCount;
+        if (plan.Cut.Count > 0)
+            CutPower(plan, isAll);
+        foreach (Writer writer in _writers)
+            writer.ExpectEnd();
+        bool wasKilled = !_pool.Daemon.HasEnded || _pool.Daemon.WasKilled;
+        string log = wasKilled ? "" : _pool.Daemon.LogTail;
+        _pool.Daemon.Kill();
+        foreach (Writer writer in _writers)
+            writer.Join();
+        _pool.Recover(plan.Cut);
+        Tally.Kills++;
+        if (!wasKilled)
+            throw Violation($"the daemon ended by itself:\n{log}");
+        if (_writers.Select(writer => writer.Failure).FirstOrDefault(failure => failure is not null) is { } failure)
+            throw Violation($"{plan}: {failure}\n{_pool.Daemon.LogTail}");
+    }
+
+    private void CutPower(RoundPlan plan, bool isAll)
+    {
+        // With no disk left every answer is allowed but a wrong one; with some left the pool must serve on. A held daemon cannot.
+        if (isAll || File.Exists(_pool.Daemon.Marker))
+        {
+            foreach (Writer writer in _writers)
+                writer.ExpectEnd();
+        }
+
+        _pool.Cut(plan.Cut);
+        Thread.Sleep(plan.Grace);
+        Tally.Cuts++;
+        Tally.DisksCut += plan.Cut.Count;
+    }
+
+    private void JudgeLife()
+    {
+        WriterState[] found = [.. _writers.Select(Scan)];
+        Judgement judgement = Judge.Run([.. _writers.Select(writer => writer.Life)], found, _commits);
+        Tally.Operations += _writers.Sum(writer => writer.Life.Operations.Count);
+        Tally.MarksWritten += _writers.Sum(writer => writer.Life.Operations.Count(operation => operation.IsMark));
+        Tally.MarksAcknowledged += judgement.AcknowledgedMarks;
+        Tally.MarksLost += judgement.LostMarks;
+        Tally.Recoveries++;
+        if (judgement.Violations.Count > 0)
+            throw Violation(string.Join("\n", judgement.Violations));
+        _commits.Clear();
+        foreach ((Writer writer, WriterState state) in _writers.Zip(found))
+            writer.Accept(state);
+    }
+
+    private WriterState Scan(Writer writer, int index)
+    {
+        Outcome scan = Shell.Run(
+            [KillBuild.Client, "scan", $"{_pool.MountPoint}/{writer.Directory}", index.ToString(CultureInfo.InvariantCulture)], limitSeconds: 120);
+        return WriterState.Parse(scan.ExitCode == 0 ? scan.Output : throw Violation($"{scan.Output}{scan.Error}\n{_pool.Daemon.LogTail}"));
+    }
+
+    private KillViolationException Violation(string text)
+    {
+        string whole = string.Create(CultureInfo.InvariantCulture, $"{Tally.Filesystem}, seed {Tally.Seed}, round {Tally.Rounds}: {text}");
+        Tally.Violations.Add(whole);
+        Tally.Seconds = _clock.Elapsed.TotalSeconds;
+        _pool.KeepForInspection();
+        return new KillViolationException(whole);
+    }
+}
+
+/// <summary>The pool broke a promise.</summary>
+internal sealed class KillViolationException(string message) : Exception(message);

@@ -1,0 +1,98 @@
+using DynamicFs.KillTests.Pool;
+
+namespace DynamicFs.KillTests.Campaign;
+
+/// <summary>How the life of a round ends, and what happens to the pool before.</summary>
+internal sealed record RoundPlan
+{
+    /// <summary>Disks that are missing from this round's mount on; those of the round before come back stale.</summary>
+    public IReadOnlyCollection<int> Away { get; init; } = [];
+
+    /// <summary>Mounts that are killed first: at a named point, or (null) after <see cref="InterruptAfter"/>.</summary>
+    public IReadOnlyList<NamedPoint?> Interrupted { get; init; } = [];
+
+    public TimeSpan InterruptAfter { get; init; }
+
+    /// <summary>Where the life ends; null for the random moment <see cref="Length"/>, which also ends a life that never gets to its point.</summary>
+    public NamedPoint? Point { get; init; }
+
+    public TimeSpan Length { get; init; }
+
+    /// <summary>Full commits are asked for from outside of the mount meanwhile.</summary>
+    public bool Commits { get; init; }
+
+    /// <summary>Disks that lose power, in this order; none when the daemon is only killed.</summary>
+    public IReadOnlyList<int> Cut { get; init; } = [];
+
+    /// <summary>How long the daemon lives on after the cut.</summary>
+    public TimeSpan Grace { get; init; }
+
+    public override string ToString() =>
+        $"away [{string.Join(' ', Away)}], {(Point is null ? $"after {Length.TotalMilliseconds:0} ms" : $"at {Point.Name} x{Point.Count}")}"
+        + (Cut.Count > 0 ? $", cut [{string.Join(' ', Cut)}], grace {Grace.TotalMilliseconds:0} ms" : "")
+        + (Interrupted.Count > 0 ? $", mounts killed: {string.Join(' ', Interrupted.Select(point => point?.Name ?? $"{InterruptAfter.TotalMilliseconds:0}ms"))}" : "");
+}
+
+/// <summary>Plans from a seed.</summary>
+internal sealed class RoundPlans(Random random)
+{
+    /// <summary>Points of a serving daemon, with the largest count that a short life reaches.</summary>
+    public static IReadOnlyList<NamedPoint> Serving { get; } =
+    [
+        new("fragment-before-rename", 40), new("fragment-after-rename", 40),
+        new("commit-before-pages", 3), new("pages-before-sync", 6), new("commit-before-root", 3), new("root-on-one-disk", 18), new("commit-after-root", 3),
+        new("journal-before-sync", 200), new("journal-before-answer", 60),
+        new("compaction-before-extent", 8), new("compaction-after-extent", 8),
+        new("delete-before-fragments", 12), new("delete-after-fragments", 12),
+    ];
+
+    /// <summary>Points of a mount.</summary>
+    public static IReadOnlyList<NamedPoint> Mounting { get; } =
+    [
+        new("mount-before-replay", 1), new("mount-after-replay", 1), new("mount-in-leftovers", 12), new("mount-after-commit", 1),
+        new("fresh-file-before-rename", 3), new("fresh-file-after-rename", 3), new("root-on-one-disk", 8), new("commit-before-root", 1), new("pages-before-sync", 3),
+    ];
+
+    /// <summary>A kill. In every other round two disks are away.</summary>
+    public RoundPlan Kill(int round) => Common() with
+    {
+        Away = round % 2 == 1 ? Some(KilledPool.Tolerance, []) : [],
+    };
+
+    /// <summary>A power cut of all disks, or of one or two while the pool serves on.</summary>
+    public RoundPlan Cut(int round)
+    {
+        // A disk that fails under a write may leave an extent one fragment short, which nothing mends yet: one more may be away, not two.
+        int[] away = round % 5 == 4 ? Some(1, []) : [];
+        int[] all = Some(KilledPool.DiskCount, away);
+        return (round % 3) switch
+        {
+            0 or 1 => Common() with { Away = away, Cut = all, Grace = Milliseconds(0, 300), Interrupted = [] },
+            _ => Common() with { Away = away, Cut = all[..random.Next(1, KilledPool.Tolerance + 1 - away.Length)], Grace = Milliseconds(200, 2500), Interrupted = [] },
+        };
+    }
+
+    private RoundPlan Common() => new()
+    {
+        Point = random.Next(2) == 0 ? Counted(Serving) : null,
+        Length = Milliseconds(100, 1800),
+        Commits = random.Next(3) == 0,
+        InterruptAfter = Milliseconds(100, 900),
+        Interrupted = random.Next(4) == 0 ? [random.Next(3) == 0 ? null : Counted(Mounting)] : [],
+    };
+
+    private NamedPoint Counted(IReadOnlyList<NamedPoint> points)
+    {
+        NamedPoint point = points[random.Next(points.Count)];
+        return point with { Count = random.Next(1, point.Count + 1) };
+    }
+
+    private int[] Some(int count, int[] without)
+    {
+        int[] disks = [.. Enumerable.Range(0, KilledPool.DiskCount).Except(without)];
+        random.Shuffle(disks);
+        return disks.Length <= count ? disks : disks[..count];
+    }
+
+    private TimeSpan Milliseconds(int from, int to) => TimeSpan.FromMilliseconds(random.Next(from, to));
+}
