@@ -66,7 +66,7 @@ public static class DiskRound
             }
             catch (DiskException e)
             {
-                Failures[index] = e;
+                Failures[index] = Canary.Is("failed-sync-believed") && e.Operation.Contains("sync", StringComparison.Ordinal) ? null : e;
             }
             catch (Exception e)
             {

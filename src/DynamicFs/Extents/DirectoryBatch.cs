@@ -114,8 +114,12 @@ internal sealed class DirectoryBatch(MemberSet members, bool noFsync, Action<Ext
         DiskException?[] failures = DiskRound.Run(disks, isWrite: true, member =>
         {
             foreach (ulong group in groups[member.Index].Order())
-                member.Disk!.SyncDirectory(FragmentName.GroupDirectory(group));
-            if (withNewGroups.Contains(member.Index))
+            {
+                if (!Canary.Is("fragment-directory-not-synced"))
+                    member.Disk!.SyncDirectory(FragmentName.GroupDirectory(group));
+            }
+
+            if (withNewGroups.Contains(member.Index) && !Canary.Is("new-group-not-synced"))
                 member.Disk!.SyncDirectory(FragmentName.FragmentsDirectory);
         });
 

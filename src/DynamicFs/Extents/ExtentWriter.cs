@@ -132,7 +132,7 @@ internal sealed class ExtentWriter(
         int placedCount = fragments.Count(place => place.IsPlaced);
         bool isNarrow = placedCount < header.Scheme.Width;
         bool isForSpace = attempt.Failures.Exists(failure => failure.Errno is Errno.ENOSPC or Errno.EDQUOT);
-        if (placedCount < header.Scheme.MinWrite || (isNarrow && isForSpace))
+        if ((placedCount < header.Scheme.MinWrite && !Canary.Is("min-write-ignored")) || (isNarrow && isForSpace))
         {
             attempt.Shortage = isForSpace ? Shortage.TooLittleSpace : Shortage.TooFewWritable;
             Unlink(record, keep: null);

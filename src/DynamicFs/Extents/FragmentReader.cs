@@ -112,6 +112,8 @@ internal sealed unsafe class FragmentReader(
     {
         if (!FragmentFormat.TryParse(header, out FragmentHeader found, out Checksum checksum, out string? problem))
             return problem;
+        if (Canary.Is("fragment-header-not-verified"))
+            return null;
         if (found.Pool != pool)
             return $"a fragment of pool {found.Pool}";
         if (found != FragmentHeader.Of(pool, record, index))
@@ -129,7 +131,7 @@ internal sealed unsafe class FragmentReader(
             {
                 int length = layout.BlockLength(block);
                 readBytes -= length;
-                if (readBytes >= 0 && Blake3.Hash(piece.Pointer + at, length) == table[block])
+                if (readBytes >= 0 && (Blake3.Hash(piece.Pointer + at, length) == table[block] || Canary.Is("block-checksum-not-verified")))
                     good.Add(block);
                 else if (firstBad < 0)
                     firstBad = block;

@@ -218,7 +218,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         {
             FinishExtents(builders);
             CollectExtents(builders);
-            isFull = !parts.Metadata.AppendJournal(_payload.Bytes);
+            isFull = !Canary.Is("acknowledged-before-durable") && !parts.Metadata.AppendJournal(_payload.Bytes);
         }
 
         if (isFull)
@@ -407,7 +407,11 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         {
             ExtentRecord record = parts.Catalog.Find(extent) ?? throw new InvariantException($"extent {extent} changed but is not in the pool");
             if (parts.Catalog.AddLive(extent, change, generation, isNew: published.Contains(extent)) == 0)
+            {
                 Interlocked.Add(ref _parkedBytes, record.LengthBytes);
+                if (Canary.Is("extent-deleted-when-dead"))
+                    parts.Store.Delete(record);
+            }
         }
 
         return published;
@@ -416,7 +420,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
     /// <summary>Deletes fragments that no kept root needs any more. The entries go with the next commit; until then deleting them again does no harm.</summary>
     private void DeleteParked()
     {
-        foreach ((ExtentId extent, Generation death) in parts.Catalog.Parked(parts.Metadata.Root.OldestKept, DeletesPerCommit))
+        foreach ((ExtentId extent, Generation death) in parts.Catalog.Parked(Canary.Is("extent-deleted-while-kept") ? parts.Metadata.Root.Generation : parts.Metadata.Root.OldestKept, DeletesPerCommit))
         {
             lock (_deleteLock)
             {

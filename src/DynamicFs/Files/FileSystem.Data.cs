@@ -74,8 +74,10 @@ public sealed partial class FileSystem
         if (_isReadOnly)
             return;
         KillPoint.Reach("mount-after-replay");
-        _store.RemoveUncommitted(new ExtentId(root.NextExtent), replay.Extents.Contains);
-        FreeOrphans();
+        if (!Canary.Is("uncommitted-not-removed"))
+            _store.RemoveUncommitted(new ExtentId(root.NextExtent), replay.Extents.Contains);
+        if (!Canary.Is("orphans-not-freed"))
+            FreeOrphans();
         if (isNew || batches.Count > 0)
             _commit.Commit(force: true);
         KillPoint.Reach("mount-after-commit");

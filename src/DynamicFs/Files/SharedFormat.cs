@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using DynamicFs.Extents;
 using DynamicFs.Primitives;
 
 namespace DynamicFs.Files;
@@ -38,10 +39,13 @@ internal static class SharedFormat
     {
         if (value.Length != ValueBytes)
             throw new CorruptionException("metadata", $"shared slice {Convert.ToHexStringLower(key)}", $"{ValueBytes} bytes", $"{value.Length} bytes");
-        return new Origin(
+        var owner = new Origin(
             new InodeNumber(BinaryPrimitives.ReadUInt64BigEndian(key[PrefixBytes..])),
             BinaryPrimitives.ReadInt64BigEndian(key[(PrefixBytes + 8)..]),
             BinaryPrimitives.ReadInt32LittleEndian(value),
             BinaryPrimitives.ReadInt32LittleEndian(value[4..]));
+        bool isSane = owner.Inode != InodeNumber.None && owner.FileOffset >= 0 && owner.ExtentOffset >= 0 && owner.LengthBytes > 0
+            && owner.LengthBytes <= ExtentStore.MaxExtentBytes - owner.ExtentOffset && owner.FileOffset <= long.MaxValue - owner.LengthBytes;
+        return isSane ? owner : throw new CorruptionException("metadata", $"shared slice {Convert.ToHexStringLower(key)}", "a slice inside one extent", owner.ToString());
     }
 }

@@ -20,7 +20,7 @@ internal static class FreshFile
             KillPoint.Reach("fresh-file-before-rename");
             disk.Rename(temporaryName, name);
             KillPoint.Reach("fresh-file-after-rename");
-            if (!options.NoFsync)
+            if (!options.NoFsync && !Canary.Is("new-file-directory-not-synced"))
                 disk.SyncDirectory("");
             return file;
         }

@@ -42,7 +42,7 @@ internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions opti
         {
             mirror.Journal!.Write(offset, buffer.Span[..spanBytes]);
             KillPoint.Reach("journal-before-sync");
-            if (!options.NoFsync)
+            if (!options.NoFsync && !Canary.Is("journal-not-synced"))
                 mirror.Journal.Sync();
         });
         (_last, _usedBytes) = (checksum, _usedBytes + spanBytes);

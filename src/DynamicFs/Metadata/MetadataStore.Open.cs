@@ -121,7 +121,7 @@ public sealed partial class MetadataStore
             _store = new MetadataStore(pool, members, options, problems, _rings, _files, allocator, new State(newest, kept, map.Pages));
             Generation transaction = FirstTransaction(newest, rings);
             _store.StartTrees(transaction, id => new Tree(id, _store._pages, id == TreeId.Namespace ? newest.Namespace : newest.Pool, transaction));
-            _store._journalBatches = Journal.Recover(pool, newest, _files.Mirrors, problems);
+            _store._journalBatches = Canary.Is("journal-not-replayed") ? [] : Journal.Recover(pool, newest, _files.Mirrors, problems);
             if (!options.ReadOnly)
                 SpreadRoot(newest, rings, history, kept);
             KillPoint.Reach("mount-before-replay");
@@ -152,7 +152,7 @@ public sealed partial class MetadataStore
         {
             foreach (MemberDisk member in members)
             {
-                bool isListed = newest.Public.Shape.MetadataDisks.Contains(member.Index);
+                bool isListed = newest.Public.Shape.MetadataDisks.Contains(member.Index) || Canary.Is("stale-mirror-trusted");
                 if (member.IsReadable && MirrorFiles.Open(member, isListed, options, problems) is { } mirror)
                     _files.Add(mirror);
             }

@@ -92,6 +92,13 @@ internal sealed class PageAllocator
         lock (_lock)
         {
             Invariant.Check(IsUsed(_used, number), "a page that dies is in use");
+            if (Canary.Is("page-freed-when-dead"))
+            {
+                Clear(_used, number);
+                _freeCount++;
+                return;
+            }
+
             if (!_deadByGeneration.TryGetValue(generation, out List<ulong>? pages))
                 _deadByGeneration[generation] = pages = [];
             pages.Add(number);
@@ -128,7 +135,7 @@ internal sealed class PageAllocator
             ulong[] bitmap = _frozen.AsSpan(0, FrozenWords()).ToArray();
             foreach ((ulong died, List<ulong> released) in _deadByGeneration)
             {
-                if (died <= oldestKept.Value)
+                if (died <= Releasable(oldestKept))
                     released.ForEach(number => Clear(bitmap, number));
             }
 
@@ -142,7 +149,7 @@ internal sealed class PageAllocator
         lock (_lock)
         {
             var released = new List<ulong>();
-            foreach (ulong died in _deadByGeneration.Keys.TakeWhile(died => died <= oldestKept.Value).ToArray())
+            foreach (ulong died in _deadByGeneration.Keys.TakeWhile(died => died <= Releasable(oldestKept)).ToArray())
             {
                 Invariant.Check(died <= _frozenGeneration, "a page that died in the running transaction stays");
                 released.AddRange(_deadByGeneration[died]);
@@ -160,6 +167,9 @@ internal sealed class PageAllocator
             return released;
         }
     }
+
+    /// <summary>What died up to this generation is in no root that the frozen transaction keeps.</summary>
+    private ulong Releasable(Generation oldestKept) => Canary.Is("page-reused-while-kept") ? _frozenGeneration - 1 : oldestKept.Value;
 
     private bool IsFrozen(ulong birth) => _frozenGeneration != 0 && birth <= _frozenGeneration;
 

@@ -64,7 +64,7 @@ internal sealed unsafe class PageFiles(PoolId pool, MetadataOptions options, Met
         }
 
         Checksum found = Interop.Blake3.Hash(page, PageFormat.PageBytes);
-        if (found != pointer.Checksum)
+        if (found != pointer.Checksum && !Canary.Is("page-checksum-not-verified"))
             return Corrupt(mirror, pointer, pointer.Checksum.ToString(), found.ToString());
         return PageCheck.Problem(page, pointer, _poolFragment) is { } problem ? Corrupt(mirror, pointer, "a well-formed page", problem) : null;
     }
@@ -111,7 +111,7 @@ internal sealed unsafe class PageFiles(PoolId pool, MetadataOptions options, Met
             foreach ((long offset, Range range) in runs)
                 mirror.Pages.Write(offset, vectors.AsSpan(range));
             KillPoint.Reach("pages-before-sync");
-            if (!options.NoFsync)
+            if (!options.NoFsync && !Canary.Is("pages-not-synced"))
                 mirror.Pages.Sync();
         });
     }

@@ -140,7 +140,7 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
         }
 
         file.Write(RootFormat.SlotOf(root.Generation) * RootFormat.SlotBytes, slot);
-        if (!options.NoFsync)
+        if (!options.NoFsync && !Canary.Is("root-not-synced"))
             file.Sync();
         KillPoint.Reach("root-on-one-disk");
     }
