@@ -23,7 +23,7 @@ public sealed class EnginePool : IDisposable
         Files = new FileSystem(new FileSystemParts(metadata, _extents, time, NullLogger.Instance)
         {
             IsReadOnly = isReadOnly,
-            Limits = new FileSystemLimits(CachedInodes: 1024, ExtentBuffers: 4, ExtentWriters: 0),
+            Limits = new FileSystemLimits(CachedInodes: 1024, ExtentBuffers: 4, ExtentWriters: 0) { ExtentBytes = 128 << 10, SmallExtentBytes = 24 << 10, MergeBytes = 64 << 10, MergeCount = 8 },
         });
         Files.Start();
     }

@@ -58,7 +58,7 @@ public sealed class ExtentStore : IDisposable
     public ExtentCounters Counters { get; } = new();
 
     /// <summary>
-    /// Encodes <paramref name="lengthBytes"/> bytes of <paramref name="data"/> (a buffer of at least MaxExtentBytes; bytes behind the length may be
+    /// Encodes <paramref name="lengthBytes"/> bytes of <paramref name="data"/> (bytes behind the length may be
     /// overwritten with zeros as padding), writes all fragments in parallel (temporary name, sync, read-back, rename) to distinct HEALTHY disks
     /// weighted by free space and routes around disks that fail. The names are durable only after <see cref="SyncDirectories"/>.
     /// Falls back to <see cref="RedundancyScheme.AsReplica"/> when too few disks are healthy for the scheme. Throws <see cref="PoolException"/>

@@ -14,7 +14,7 @@ internal sealed class ExtentWriter(
     public ExtentRecord Write(ExtentId id, Generation birth, RedundancyScheme scheme, NativeBuffer data, int lengthBytes, int directoryOffset)
     {
         Invariant.Check(id != ExtentId.None && birth != Generation.None && scheme.IsValid, "an extent has an id, a generation and a valid scheme");
-        Invariant.Check(lengthBytes is > 0 and <= ExtentStore.MaxExtentBytes && data.LengthBytes >= ExtentStore.MaxExtentBytes, "an extent fits its buffer");
+        Invariant.Check(lengthBytes is > 0 and <= ExtentStore.MaxExtentBytes && data.LengthBytes >= lengthBytes, "an extent fits its buffer");
         Invariant.Check(directoryOffset >= 0 && directoryOffset <= lengthBytes, "the origin directory lies in the extent");
 
         var header = new FragmentHeader(pool, id, birth, scheme, Index: 0, lengthBytes, directoryOffset);

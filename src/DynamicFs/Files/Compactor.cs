@@ -11,20 +11,16 @@ namespace DynamicFs.Files;
 /// can stop or fail anywhere: what was moved is moved, the rest stays where it is.
 /// </summary>
 internal sealed partial class Compactor(
-    TransactionGate gate, InodeTable inodes, FileContents contents, ExtentCatalog catalog, Tree tree, RedundancyScheme scheme, ILogger log)
+    TransactionGate gate, InodeTable inodes, FileContents contents, ExtentCatalog catalog, Tree tree, RedundancyScheme scheme, FileSystemLimits limits, ILogger log)
 {
     /// <summary>Extents looked at, and live bytes moved, in one step.</summary>
     private const int ExtentsPerStep = 4096;
     private const long BytesPerStep = 64 << 20;
 
-    /// <summary>Small extents are merged when together they fill an erasure-coded one, or when there are this many.</summary>
-    private const long MergeBytes = 4 << 20;
-    private const int MergeCount = 64;
-
     /// <summary>Largest piece that is moved under one inode lock.</summary>
     private const int PieceBytes = 1 << 20;
 
-    private readonly byte[] _piece = new byte[PieceBytes];
+    private byte[]? _piece;
     private ExtentId _cursor;
 
     /// <summary>Extents emptied since the start.</summary>
@@ -76,7 +72,7 @@ internal sealed partial class Compactor(
         });
         bool isWrapped = seen < ExtentsPerStep && dyingBytes + smallBytes < BytesPerStep;
         _cursor = isWrapped ? ExtentId.None : new ExtentId(last.Value + 1);
-        if (smallBytes >= MergeBytes || small.Count >= MergeCount)
+        if (smallBytes >= limits.MergeBytes || small.Count >= limits.MergeCount)
             dying.AddRange(small);
         return dying;
     }
@@ -105,7 +101,7 @@ internal sealed partial class Compactor(
             Slice piece = slice.Clip(from, Math.Min(from + PieceBytes, slice.FileEnd));
             if (moved.TryGetValue((piece.ExtentOffset, piece.LengthBytes), out (Inode Owner, Slice Slice) twin) && Share(inode, piece, twin.Owner, twin.Slice))
                 continue;
-            Span<byte> bytes = _piece.AsSpan(0, piece.LengthBytes);
+            Span<byte> bytes = (_piece ??= new byte[PieceBytes]).AsSpan(0, piece.LengthBytes);
             if (!contents.TryReadExtent(piece.Extent, piece.ExtentOffset, bytes))
                 return;
             using (gate.EnterShared())

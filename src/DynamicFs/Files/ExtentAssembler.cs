@@ -15,17 +15,10 @@ namespace DynamicFs.Files;
 /// </remarks>
 internal sealed class ExtentAssembler : IDisposable
 {
-    /// <summary>Below this many bytes an extent is stored as copies: fewer files and syncs than six fragments.</summary>
-    private const int SmallExtentBytes = 512 << 10;
-
-    /// <summary>
-    /// Bytes of a long run that fill one extent: what its origin directory leaves, rounded so that blocks of the file and of the extent stay aligned.
-    /// </summary>
-    public const int LargeSliceBytes = ExtentStore.MaxExtentBytes - (16 << 10);
-
     private readonly ExtentStore _store;
     private readonly RedundancyScheme _scheme;
     private readonly BufferPool _buffers;
+    private readonly int _smallExtentBytes;
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<ExtentId, ExtentBuilder> _building = new();
     private readonly ConcurrentDictionary<ExtentId, ExtentRecord> _unpublished = new();
@@ -37,20 +30,26 @@ internal sealed class ExtentAssembler : IDisposable
     private Generation _transaction;
     private ulong _nextExtent;
 
-    public ExtentAssembler(ExtentStore store, RedundancyScheme scheme, Generation transaction, ulong nextExtent, int buffers, int writers)
+    public ExtentAssembler(ExtentStore store, RedundancyScheme scheme, Generation transaction, ulong nextExtent, FileSystemLimits limits)
     {
         _store = store;
         _scheme = scheme;
         _transaction = transaction;
         _nextExtent = nextExtent;
-        _buffers = new BufferPool(ExtentStore.MaxExtentBytes, buffers);
-        _writers = new Thread[writers];
-        for (int i = 0; i < writers; i++)
+        _smallExtentBytes = limits.SmallExtentBytes;
+        _buffers = new BufferPool(limits.ExtentBytes, limits.ExtentBuffers);
+        _writers = new Thread[limits.ExtentWriters];
+        for (int i = 0; i < _writers.Length; i++)
         {
             _writers[i] = new Thread(WriteSealed) { Name = $"extent-writer-{i}", IsBackground = true };
             _writers[i].Start();
         }
     }
+
+    /// <summary>
+    /// Bytes of a long run that fill one extent: what its origin directory leaves, rounded so that blocks of the file and of the extent stay aligned.
+    /// </summary>
+    public int LargeSliceBytes => _buffers.BufferBytes - ExtentLayout.BlockBytes;
 
     /// <summary>The next extent id that was never given out.</summary>
     public ulong NextExtent
@@ -63,7 +62,7 @@ internal sealed class ExtentAssembler : IDisposable
     }
 
     /// <summary>Bytes in buffers that are not on disks yet; they take space that no disk shows as used.</summary>
-    public long UnwrittenBytes => (long)_buffers.RentedCount * ExtentStore.MaxExtentBytes;
+    public long UnwrittenBytes => (long)_buffers.RentedCount * _buffers.BufferBytes;
 
     /// <summary>True when this transaction has begun an extent.</summary>
     public bool HasExtents
@@ -239,7 +238,7 @@ internal sealed class ExtentAssembler : IDisposable
     {
         try
         {
-            RedundancyScheme scheme = builder.LengthBytes < SmallExtentBytes ? _scheme.AsReplica : _scheme;
+            RedundancyScheme scheme = builder.LengthBytes < _smallExtentBytes ? _scheme.AsReplica : _scheme;
             ExtentRecord record = _store.Write(builder.Id, builder.Birth, scheme, builder.Buffer, builder.LengthBytes, builder.SliceBytes);
             _unpublished[record.Id] = record;
             _building.TryRemove(record.Id, out _);

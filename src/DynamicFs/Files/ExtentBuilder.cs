@@ -12,6 +12,7 @@ internal sealed class ExtentBuilder(ExtentId id, Generation birth, NativeBuffer 
 {
     private readonly Lock _lock = new();
     private readonly List<Origin> _origins = [];
+    private readonly int _roomBytes = buffer.LengthBytes;
     private NativeBuffer? _buffer = buffer;
 
     public ExtentId Id { get; } = id;
@@ -27,7 +28,7 @@ internal sealed class ExtentBuilder(ExtentId id, Generation birth, NativeBuffer 
     public ManualResetEventSlim Written { get; } = new();
 
     /// <summary>Bytes that one more slice may have.</summary>
-    public int RoomBytes => Math.Max(0, ExtentStore.MaxExtentBytes - SliceBytes - OriginFormat.SizeOf(_origins.Count + 1));
+    public int RoomBytes => Math.Max(0, _roomBytes - SliceBytes - OriginFormat.SizeOf(_origins.Count + 1));
 
     public NativeBuffer Buffer => _buffer ?? throw new InvariantException("the extent was retired");
 

@@ -53,7 +53,7 @@ internal sealed class FileContents(FileMap map, ExtentAssembler assembler, Exten
         FileData data = inode.Data ??= new FileData(segments);
         data.Dirty.Write(offset, source);
         List(inode, data);
-        if (data.Dirty.LengthBytes >= ExtentAssembler.LargeSliceBytes)
+        if (data.Dirty.LengthBytes >= assembler.LargeSliceBytes)
             AssignLargeRuns(inode, data);
     }
 
@@ -301,8 +301,8 @@ internal sealed class FileContents(FileMap map, ExtentAssembler assembler, Exten
     {
         while (TryFindLargeRun(data.Dirty, out long start))
         {
-            long end = start + ExtentAssembler.LargeSliceBytes;
-            ExtentBuilder builder = assembler.BeginLarge(inode.Number, start, ExtentAssembler.LargeSliceBytes, out Slice slice, out Span<byte> destination);
+            long end = start + assembler.LargeSliceBytes;
+            ExtentBuilder builder = assembler.BeginLarge(inode.Number, start, assembler.LargeSliceBytes, out Slice slice, out Span<byte> destination);
             CopyRun(data.Dirty, start, destination);
             assembler.EndLarge(builder);
             inode.Attributes.AllocatedBytes += map.Put(inode.Number, slice);
@@ -311,10 +311,10 @@ internal sealed class FileContents(FileMap map, ExtentAssembler assembler, Exten
         }
     }
 
-    private static bool TryFindLargeRun(DirtySegments dirty, out long start)
+    private bool TryFindLargeRun(DirtySegments dirty, out long start)
     {
         start = -1;
-        if (dirty.LengthBytes < ExtentAssembler.LargeSliceBytes)
+        if (dirty.LengthBytes < assembler.LargeSliceBytes)
             return false;
         long end = -1;
         foreach (Segment segment in dirty.Segments)
@@ -322,7 +322,7 @@ internal sealed class FileContents(FileMap map, ExtentAssembler assembler, Exten
             if (segment.Offset != end)
                 start = segment.Offset;
             end = segment.End;
-            if (end - start >= ExtentAssembler.LargeSliceBytes)
+            if (end - start >= assembler.LargeSliceBytes)
                 return true;
         }
 

@@ -351,11 +351,11 @@ public sealed partial class FileSystem
         _catalog = new ExtentCatalog(_metadata.Pool);
         _metadata.Pool.Changes.LimitBytes = 0;
         _assembler = new ExtentAssembler(
-            _store, scheme, _metadata.CurrentTransaction, _metadata.Root.Counters.NextExtent + LostExtents, _limits.ExtentBuffers, _limits.ExtentWriters);
+            _store, scheme, _metadata.CurrentTransaction, _metadata.Root.Counters.NextExtent + LostExtents, _limits);
         _contents = new FileContents(new FileMap(_tree, _accounts, _gate), _assembler, _catalog, _store, _segments, _journal);
         _commit = new CommitCoordinator(new CommitParts(
             _gate, _inodes, _contents, _assembler, _accounts, _catalog, _store, _metadata, _journal, _limits, _log, FreeUnfinished, TurnReadOnly));
-        _compactor = new Compactor(_gate, _inodes, _contents, _catalog, _tree, scheme, _log);
+        _compactor = new Compactor(_gate, _inodes, _contents, _catalog, _tree, scheme, _limits, _log);
         _space = new SpaceAccount(_store, scheme, _segments, _assembler, _commit);
     }
 

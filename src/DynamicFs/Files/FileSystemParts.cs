@@ -45,6 +45,18 @@ internal sealed record FileSystemLimits(
     long DirtyPageBytes = 48 << 20,
     int DirtyInodes = 50_000)
 {
+    /// <summary>Size of an extent buffer, and so the longest extent that is made; at most <see cref="ExtentStore.MaxExtentBytes"/>.</summary>
+    public int ExtentBytes { get; init; } = ExtentStore.MaxExtentBytes;
+
+    /// <summary>Below this many bytes an extent is stored as copies: fewer files and syncs than six fragments.</summary>
+    public int SmallExtentBytes { get; init; } = 512 << 10;
+
+    /// <summary>Small extents are merged when together they have so many live bytes,</summary>
+    public long MergeBytes { get; init; } = 4 << 20;
+
+    /// <summary>or when there are this many.</summary>
+    public int MergeCount { get; init; } = 64;
+
     /// <summary>Most names of one inode (EMLINK); for a directory most subdirectories and two.</summary>
     public uint MaxLinks { get; init; } = int.MaxValue;
 

@@ -19,7 +19,7 @@ internal sealed class JournalPayload
     public const int HeaderBytes = 4 + 2 + 2 + 8 + 8;
     public const int SectionHeaderBytes = 1 + 3 + 4;
 
-    private readonly ArrayBufferWriter<byte> _writer = new(256 << 10);
+    private readonly ArrayBufferWriter<byte> _writer = new(16 << 10);
 
     public int LengthBytes => _writer.WrittenCount;
     public ReadOnlySpan<byte> Bytes => _writer.WrittenSpan;

@@ -12,7 +12,9 @@ internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions opti
 {
     public const string FileName = "journal";
 
-    private NativeBuffer _buffer = new(1 << 20);
+    private const int FirstBufferBytes = 1 << 20;
+
+    private NativeBuffer? _buffer;
     private bool _isOpen;
     private Generation _base;
     private Checksum _last;
@@ -57,52 +59,60 @@ internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions opti
     /// </summary>
     public static IReadOnlyList<byte[]> Recover(PoolId pool, Root root, IReadOnlyList<Mirror> mirrors, MetadataProblems problems)
     {
-        List<byte[]> halves = mirrors.Select(mirror => ReadHalf(mirror, root, problems)).ToList();
-        var payloads = new List<byte[]>();
-        Checksum previous = root.Checksum;
-        int offset = 0;
-        while (true)
+        JournalHalf[] halves = [.. mirrors.Select(mirror => new JournalHalf(mirror, root, problems))];
+        try
         {
-            bool isFound = false;
-            foreach (byte[] half in halves)
+            var payloads = new List<byte[]>();
+            int offset = 0;
+            for (Checksum previous = root.Checksum; TryReadAny(halves, pool, offset, (ulong)payloads.Count, ref previous, out byte[] payload);)
             {
-                if (offset > half.Length || !JournalFormat.TryRead(
-                    pool, root.Generation, (ulong)payloads.Count, previous, half.AsSpan(offset), out ReadOnlySpan<byte> payload, out Checksum checksum))
-                    continue;
-                payloads.Add(payload.ToArray());
+                payloads.Add(payload);
                 offset += JournalFormat.SpanOf(payload.Length);
-                previous = checksum;
-                isFound = true;
-                break;
             }
 
-            if (!isFound)
-                break;
+            CheckNothingFollows(pool, root, halves, offset, payloads.Count);
+            return payloads;
         }
-
-        CheckNothingFollows(pool, root, halves, offset, payloads.Count);
-        return payloads;
+        finally
+        {
+            Array.ForEach(halves, half => half.Dispose());
+        }
     }
 
-    public void Dispose() => _buffer.Dispose();
+    public void Dispose() => _buffer?.Dispose();
 
     private NativeBuffer BufferOf(int bytes)
     {
-        if (_buffer.LengthBytes >= bytes)
+        if (_buffer?.LengthBytes >= bytes)
             return _buffer;
-        _buffer.Dispose();
-        _buffer = new NativeBuffer(JournalFormat.HalfBytes);
-        return _buffer;
+        _buffer?.Dispose();
+        return _buffer = new NativeBuffer(bytes <= FirstBufferBytes ? FirstBufferBytes : JournalFormat.HalfBytes);
+    }
+
+    private static bool TryReadAny(JournalHalf[] halves, PoolId pool, int offset, ulong sequence, ref Checksum previous, out byte[] payload)
+    {
+        foreach (JournalHalf half in halves)
+        {
+            if (half.TryRead(pool, offset, sequence, previous, out ReadOnlySpan<byte> found, out Checksum checksum))
+            {
+                previous = checksum;
+                payload = found.ToArray();
+                return true;
+            }
+        }
+
+        payload = [];
+        return false;
     }
 
     /// <summary>A batch is written only after the one before it was acknowledged, so a later one behind a gap means that the gap was a batch.</summary>
-    private static void CheckNothingFollows(PoolId pool, Root root, List<byte[]> halves, int from, int count)
+    private static void CheckNothingFollows(PoolId pool, Root root, JournalHalf[] halves, int from, int count)
     {
-        foreach (byte[] half in halves)
+        foreach (JournalHalf half in halves)
         {
-            for (int offset = from + JournalFormat.Alignment; offset < half.Length; offset += JournalFormat.Alignment)
+            for (int offset = from + JournalFormat.Alignment; offset < half.LengthBytes; offset += JournalFormat.Alignment)
             {
-                if (JournalFormat.IsLaterBatch(pool, root.Generation, (ulong)count, half.AsSpan(offset)))
+                if (half.IsLaterBatch(pool, offset, (ulong)count))
                 {
                     throw new PoolException(
                         ErrorId.Corrupt,
@@ -110,24 +120,6 @@ internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions opti
                         + "Bring the other metadata disks back and mount again");
                 }
             }
-        }
-    }
-
-    private static byte[] ReadHalf(Mirror mirror, Root root, MetadataProblems problems)
-    {
-        if (mirror.Journal is null)
-            return [];
-        byte[] half = GC.AllocateUninitializedArray<byte>(JournalFormat.HalfBytes);
-        try
-        {
-            int read = mirror.Journal.Read(JournalFormat.StartOf(root.Generation), half);
-            return half[..read];
-        }
-        catch (DiskException e)
-        {
-            mirror.Member.ReportFailure(e, isWrite: false);
-            problems.Report($"disk {mirror.Member.Name}: the journal cannot be read: {e.Message}");
-            return [];
         }
     }
 }

@@ -55,6 +55,15 @@ internal static class JournalFormat
         return checksum;
     }
 
+    /// <summary>Bytes that the batch takes which begins with this header, if it is one: nothing of it is checked but what keeps the answer within a half.</summary>
+    public static int LengthOf(ReadOnlySpan<byte> header)
+    {
+        if (header.Length < HeaderBytes || !header.StartsWith(Magic))
+            return 0;
+        int payloadBytes = BinaryPrimitives.ReadInt32LittleEndian(header[PayloadBytesOffset..]);
+        return payloadBytes is >= 0 and <= MaxPayloadBytes ? SpanOf(payloadBytes) : 0;
+    }
+
     /// <summary>
     /// Reads the batch that <paramref name="half"/> starts with, when it is the one expected there: this pool, base and sequence, chained to
     /// <paramref name="previous"/>, every byte right. Anything else is the end of the chain.

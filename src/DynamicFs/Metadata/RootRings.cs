@@ -1,3 +1,4 @@
+using System.Buffers;
 using DynamicFs.Disks;
 using DynamicFs.Primitives;
 
@@ -34,7 +35,8 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
     public RingContent Read(MemberDisk member)
     {
         var content = new RingContent(member);
-        var bytes = new byte[RootFormat.FileBytes];
+        byte[] rented = ArrayPool<byte>.Shared.Rent(RootFormat.FileBytes);
+        Span<byte> bytes = rented.AsSpan(0, RootFormat.FileBytes);
         try
         {
             using IDiskFile file = member.Disk!.Open(FileName, DiskOpenMode.Read);
@@ -43,12 +45,16 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
             if (!content.IsReadable)
                 content.Complain(problems, $"its root ring has {length} bytes instead of {bytes.Length}");
             for (int slot = 0; (slot + 1) * RootFormat.SlotBytes <= length; slot++)
-                content.Take(problems, slot, RootFormat.Decode(pool, bytes.AsSpan(slot * RootFormat.SlotBytes), slot, out Root? root), root);
+                content.Take(problems, slot, RootFormat.Decode(pool, bytes.Slice(slot * RootFormat.SlotBytes), slot, out Root? root), root);
         }
         catch (DiskException e)
         {
             member.ReportFailure(e, isWrite: false);
             content.Complain(problems, $"its root ring cannot be read: {e.Message}");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
         }
 
         return content;
@@ -58,7 +64,7 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
     /// Reads the whole ring, slot by slot where that fails: a slot that was being written when the power went may be unreadable until it is written again,
     /// and must not take the others with it. What cannot be read is left zero, which is no valid record.
     /// </summary>
-    private int ReadSlots(MemberDisk member, IDiskFile file, byte[] bytes, RingContent content)
+    private int ReadSlots(MemberDisk member, IDiskFile file, Span<byte> bytes, RingContent content)
     {
         try
         {
@@ -72,11 +78,11 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
             {
                 try
                 {
-                    length += file.Read(slot * RootFormat.SlotBytes, bytes.AsSpan(slot * RootFormat.SlotBytes, RootFormat.SlotBytes));
+                    length += file.Read(slot * RootFormat.SlotBytes, bytes.Slice(slot * RootFormat.SlotBytes, RootFormat.SlotBytes));
                 }
                 catch (DiskException e) when (e.Errno == Errno.EIO && ++unreadable <= MaxUnreadableSlots)
                 {
-                    bytes.AsSpan(slot * RootFormat.SlotBytes, RootFormat.SlotBytes).Clear();
+                    bytes.Slice(slot * RootFormat.SlotBytes, RootFormat.SlotBytes).Clear();
                     content.Complain(problems, $"slot {slot} of its root ring cannot be read: {e.Message}");
                     length += RootFormat.SlotBytes;
                 }
