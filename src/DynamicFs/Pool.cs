@@ -3,6 +3,7 @@ using DynamicFs.Disks;
 using DynamicFs.Extents;
 using DynamicFs.Files;
 using DynamicFs.Interop;
+using DynamicFs.Maintenance;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 using Microsoft.Extensions.Logging;
@@ -42,7 +43,7 @@ public sealed record PoolOpening
 }
 
 /// <summary>
-/// An open pool: the only place that builds every layer, starts them in order (disks, metadata, extents, files, watch) and ends them in reverse.
+/// An open pool: the only place that builds every layer, starts them in order (disks, metadata, extents, files, watch, maintenance) and ends them in reverse.
 /// While it is open all its disks are locked; a second opener gets E_LOCKING and changes nothing.
 /// </summary>
 public sealed partial class Pool : IDisposable
@@ -55,6 +56,7 @@ public sealed partial class Pool : IDisposable
     private readonly ExtentCatalog _catalog;
     private readonly FileSystem? _files;
     private readonly PoolWatch? _watch;
+    private readonly Workers? _workers;
     private readonly List<string> _warnings;
     private readonly string? _readOnlyReason;
     private readonly ILogger _log;
@@ -88,6 +90,10 @@ public sealed partial class Pool : IDisposable
             });
             _files.Start();
             _watch = new PoolWatch(this, _log);
+            if (_files.IsReadOnly)
+                return;
+            _workers = new Workers(new MaintenanceParts(_files, _extents, _metadata, _members, time, loggers.CreateLogger("DynamicFs.Maintenance")));
+            _workers.Start();
         }
         catch
         {
@@ -108,7 +114,7 @@ public sealed partial class Pool : IDisposable
     internal IReadOnlyList<MemberDisk> Members => _members;
     internal MetadataStore Metadata => _metadata;
     internal ExtentStore Extents => _extents;
-    internal ExtentCatalog Catalog => _catalog;
+    internal ExtentCatalog Catalog => _files?.Catalog ?? _catalog;
 
     public static Pool Open(PoolOpening opening, PoolRegistry registry, ILoggerFactory loggers, TimeProvider? time = null)
     {
@@ -144,6 +150,7 @@ public sealed partial class Pool : IDisposable
         _isClosed = true;
         try
         {
+            _workers?.Dispose();
             _watch?.Dispose();
             _files?.Stop();
             if (_files?.Failure is { } failure)

@@ -23,7 +23,7 @@ public sealed partial class Pool
         var extents = new List<ExtentStatus>();
         foreach (IGrouping<ExtentId, Slice> group in slices.GroupBy(s => s.Extent))
         {
-            if (_catalog.Find(group.Key) is not { } record)
+            if (Catalog.Find(group.Key) is not { } record)
                 continue;
             long bytes = group.Sum(s => (long)s.LengthBytes);
             committed += bytes;

@@ -1,6 +1,7 @@
 using DynamicFs.Disks;
 using DynamicFs.Extents;
 using DynamicFs.Files;
+using DynamicFs.Maintenance;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -26,9 +27,33 @@ public sealed class EnginePool : IDisposable
             Limits = new FileSystemLimits(CachedInodes: 1024, ExtentBuffers: 4, ExtentWriters: 0) { ExtentBytes = 128 << 10, SmallExtentBytes = 24 << 10, MergeBytes = 64 << 10, MergeCount = 8 },
         });
         Files.Start();
+        Rebuilder = new Rebuilder(new MaintenanceParts(Files, _extents, metadata, members, time, NullLogger.Instance));
     }
 
     public FileSystem Files { get; }
+
+    public IReadOnlyList<MemberDisk> Members => _members;
+
+    internal Rebuilder Rebuilder { get; }
+
+    /// <summary>Steps the rebuild until it has nothing to do, with the commits that it waits for. True when it did something.</summary>
+    public bool Rebuild()
+    {
+        bool isBusy = false;
+        while (true)
+        {
+            switch (Rebuilder.Step())
+            {
+                case StepOutcome.Idle:
+                    return isBusy;
+                case StepOutcome.Waiting:
+                    Files.SyncAll();
+                    break;
+            }
+
+            isBusy = true;
+        }
+    }
 
     public MetadataStore Metadata => _metadata;
 
@@ -37,7 +62,7 @@ public sealed class EnginePool : IDisposable
     /// <summary>Writes generation 1 to empty disks and opens the pool.</summary>
     public static EnginePool Create(PoolId pool, IReadOnlyList<IDisk?> disks, RedundancyScheme scheme, TimeProvider? time = null)
     {
-        IReadOnlyList<MemberDisk> members = Members(pool, disks);
+        IReadOnlyList<MemberDisk> members = MembersOf(pool, disks);
         foreach (IDisk? disk in disks)
         {
             foreach (string folder in (string[])["fragments", "tmp", "quarantine"])
@@ -57,7 +82,7 @@ public sealed class EnginePool : IDisposable
     /// <summary>Opens the pool as a mount does: newest root, journal, leftovers.</summary>
     public static EnginePool Open(PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false)
     {
-        IReadOnlyList<MemberDisk> members = Members(pool, disks);
+        IReadOnlyList<MemberDisk> members = MembersOf(pool, disks);
         MetadataStore metadata = MetadataStore.Open(pool, members, Generation.None, Options(time, isReadOnly));
         return new EnginePool(pool, members, metadata, time ?? TimeProvider.System, isReadOnly);
     }
@@ -73,7 +98,7 @@ public sealed class EnginePool : IDisposable
 
     private static MetadataOptions Options(TimeProvider? time, bool isReadOnly) => new(CacheBytes: 8 << 20, Time: time, ReadOnly: isReadOnly);
 
-    private static List<MemberDisk> Members(PoolId pool, IReadOnlyList<IDisk?> disks)
+    private static List<MemberDisk> MembersOf(PoolId pool, IReadOnlyList<IDisk?> disks)
     {
         var members = new List<MemberDisk>();
         for (int i = 0; i < disks.Count; i++)

@@ -94,6 +94,45 @@ internal sealed class DirectoryBatch(MemberSet members, bool noFsync, Action<Ext
         }
     }
 
+    /// <summary>
+    /// Makes the names of restored fragments durable: one parallel round over their disks, apart from the rounds of new extents. Returns the indexes of the
+    /// disks on which that failed.
+    /// </summary>
+    public HashSet<int> Sync(IReadOnlyCollection<RestoredExtent> restored)
+    {
+        Dictionary<int, HashSet<ulong>> groups = [];
+        foreach (RestoredExtent extent in restored)
+        {
+            for (int i = 0; i < extent.After.Fragments.Length; i++)
+            {
+                if ((extent.Written >> i & 1) != 0)
+                    AddGroup(groups, extent.After.Fragments[i].DiskIndex, FragmentName.GroupOf(extent.After.Id));
+            }
+        }
+
+        if (noFsync)
+            return [];
+        List<MemberDisk> disks = [.. groups.Keys.Order().Select(members.Find).OfType<MemberDisk>().Where(member => member.IsReadable)];
+        DiskException?[] failures = DiskRound.Run(disks, isWrite: true, member =>
+        {
+            foreach (ulong group in groups[member.Index].Order())
+                member.Disk!.SyncDirectory(FragmentName.GroupDirectory(group));
+
+            // Whoever made the group, its name must be durable too.
+            member.Disk!.SyncDirectory(FragmentName.FragmentsDirectory);
+        });
+        HashSet<int> failed = [.. groups.Keys.Except(disks.Select(member => member.Index))];
+        failed.UnionWith(disks.Where((_, i) => failures[i] is not null).Select(member => member.Index));
+        return failed;
+    }
+
+    private static void AddGroup(Dictionary<int, HashSet<ulong>> groups, int disk, ulong group)
+    {
+        if (!groups.TryGetValue(disk, out HashSet<ulong>? ofDisk))
+            groups.Add(disk, ofDisk = []);
+        ofDisk.Add(group);
+    }
+
     /// <summary>Returns the indexes of the disks on which nothing can be relied on.</summary>
     private HashSet<int> SyncDisks(Dictionary<ExtentId, ExtentRecord> batch, HashSet<int> withNewGroups)
     {
@@ -102,11 +141,8 @@ internal sealed class DirectoryBatch(MemberSet members, bool noFsync, Action<Ext
         {
             foreach (FragmentPlace place in record.Fragments)
             {
-                if (!place.IsPlaced)
-                    continue;
-                if (!groups.TryGetValue(place.DiskIndex, out HashSet<ulong>? ofDisk))
-                    groups.Add(place.DiskIndex, ofDisk = []);
-                ofDisk.Add(FragmentName.GroupOf(record.Id));
+                if (place.IsPlaced)
+                    AddGroup(groups, place.DiskIndex, FragmentName.GroupOf(record.Id));
             }
         }
 

@@ -34,6 +34,8 @@ public sealed class ExtentStore : IDisposable
     private readonly FragmentReader _fragments;
     private readonly ExtentWriter _writer;
     private readonly ExtentReader _reader;
+    private readonly ExtentRestorer _restorer;
+    private readonly FragmentInventory _inventory;
 
     public ExtentStore(PoolId pool, IReadOnlyList<MemberDisk> members, ExtentStoreOptions options)
     {
@@ -47,6 +49,8 @@ public sealed class ExtentStore : IDisposable
         var placement = new Placement(_space, options.Random ?? new Random());
         _writer = new ExtentWriter(pool, _members, _pipeline, _space, placement, _writeScratch, _fragments);
         _reader = new ExtentReader(_members, _fragments, _readScratch, Counters);
+        _restorer = new ExtentRestorer(pool, _pipeline, _members, _space, placement, _writeScratch, _fragments, _reader);
+        _inventory = new FragmentInventory(_members, _fragments);
     }
 
     /// <summary>
@@ -94,6 +98,35 @@ public sealed class ExtentStore : IDisposable
     /// <summary>Reads every block of every fragment (parity too) and compares: one verdict per fragment index.</summary>
     public FragmentVerdict[] Verify(ExtentRecord record) => new ExtentVerifier(_fragments, _readScratch).Verify(record);
 
+    /// <summary>Looks whether every fragment is there with the right header: one verdict per fragment index. Says nothing about its blocks.</summary>
+    internal FragmentVerdict[] Look(ExtentRecord record) => _inventory.Look(record);
+
+    /// <summary>Names of the fragment files of one group (256 extents) on one disk; null when the disk cannot be asked.</summary>
+    internal IReadOnlySet<(ExtentId Extent, int Index)>? List(int diskIndex, ulong group) => _inventory.List(diskIndex, group);
+
+    /// <summary>
+    /// Writes the fragments whose bit is set in <paramref name="wanted"/> anew, computed from the others: back to their disk when that is HEALTHY, else to a
+    /// HEALTHY disk that has none of this extent. Good fragments are not touched. The names are durable only after <see cref="SyncRestored"/>.
+    /// Throws <see cref="PoolException"/> DataLost when the extent cannot be read, <see cref="CorruptionException"/> when its fragments contradict each other;
+    /// then nothing was written. Fragments in <paramref name="absent"/> are not looked at.
+    /// </summary>
+    internal RestoredExtent Restore(ExtentRecord record, uint wanted, uint absent) => _restorer.Restore(record, wanted, absent);
+
+    /// <summary>Barrier: returns the same extents with those fragments only whose names are durable now.</summary>
+    internal List<RestoredExtent> SyncRestored(IReadOnlyCollection<RestoredExtent> restored)
+    {
+        HashSet<int> failed = _directories.Sync(restored);
+        return [.. restored.Select(extent => extent.Without(failed))];
+    }
+
+    /// <summary>Unlinks one fragment file that no record names any more. A missing one is fine; a failure is reported and ignored.</summary>
+    internal void DeleteFragment(ExtentId extent, int index, int diskIndex)
+    {
+        if (_members.Find(diskIndex) is { IsReadable: true } member)
+            FragmentPipeline.Unlink(member, FragmentName.File(extent, index));
+        _space.NoteDeletion();
+    }
+
     /// <summary>
     /// Deletes fragment files of extents with id &gt;= <paramref name="firstUncommitted"/> that <paramref name="isKnown"/> does not know, and
     /// everything in tmp: what a crash left. Looks only into the groups that can hold such ids. Returns how many files went.
@@ -124,6 +157,7 @@ public sealed class ExtentStore : IDisposable
     public void Dispose()
     {
         _reader.Dispose();
+        _restorer.Dispose();
         _files.Dispose();
         _tables.Dispose();
         _pipeline.Dispose();

@@ -90,8 +90,9 @@ internal sealed unsafe class ExtentVerifier(FragmentReader fragments, ScratchPoo
         }
     }
 
-    private static FragmentVerdict VerdictOf(FragmentDamageKind damage) => damage switch
+    public static FragmentVerdict VerdictOf(FragmentDamageKind damage) => damage switch
     {
+        FragmentDamageKind.None => FragmentVerdict.Good,
         FragmentDamageKind.Unplaced => FragmentVerdict.Unplaced,
         FragmentDamageKind.DiskMissing => FragmentVerdict.DiskMissing,
         FragmentDamageKind.Missing => FragmentVerdict.Missing,

@@ -44,6 +44,38 @@ internal sealed unsafe class FragmentReader(
         }
     }
 
+    /// <summary>Reads the header and block table alone, from the disk. Bad ones are not reported; a call that fails is, to the disk.</summary>
+    [SkipLocalsInit]
+    public FragmentDamageKind LookAtHeader(ExtentRecord record, in ExtentLayout layout, int index)
+    {
+        MemberDisk? member = members.Readable(record.Fragments[index], out FragmentDamageKind reason);
+        if (member is null)
+            return reason;
+        Forget(record, index);
+        try
+        {
+            using LeaseCache<FragmentKey, IDiskFile>.Lease file = files.Lease(member, FragmentKey.Of(record, index));
+            Span<byte> header = stackalloc byte[FragmentFormat.MaxHeaderBytes];
+            header = header[..layout.HeaderBytes];
+            int read = file.Value.Read(0, header);
+            bool isWhole = file.Value.LengthBytes >= layout.FragmentBytes;
+            return isWhole && HeaderProblem(record, index, header[..read]) is null ? FragmentDamageKind.None : FragmentDamageKind.Header;
+        }
+        catch (DiskException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
+        {
+            return FragmentDamageKind.Missing;
+        }
+        catch (DiskException e) when (e.Errno is Errno.ELOOP or Errno.EINVAL or Errno.EISDIR)
+        {
+            return FragmentDamageKind.Header;
+        }
+        catch (DiskException e)
+        {
+            member.ReportFailure(e, isWrite: false);
+            return FragmentDamageKind.Unreadable;
+        }
+    }
+
     /// <summary>Hints that these blocks are read next, so that several disks can start at once. Failures show when they are read.</summary>
     public void Expect(ExtentRecord record, in ExtentLayout layout, int index, int firstBlock, int endBlock)
     {

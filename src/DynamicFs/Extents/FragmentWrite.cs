@@ -12,6 +12,9 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
     public int Index { get; } = index;
     public MemberDisk Member { get; } = member;
 
+    /// <summary>A file of this fragment is there already, and stays as it is when the new one cannot take its place.</summary>
+    public bool Replaces { get; init; }
+
     /// <summary>Why it failed; null when the fragment is in its place.</summary>
     public DiskException? Failure { get; private set; }
 
@@ -34,7 +37,7 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
         {
             Failure = e;
             FragmentPipeline.Unlink(Member, temporary);
-            if (mayBeRenamed)
+            if (mayBeRenamed && !Replaces)
                 FragmentPipeline.Unlink(Member, final);
         }
     }

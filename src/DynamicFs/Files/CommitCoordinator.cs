@@ -34,6 +34,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
     private readonly Lock _round = new();
     private readonly Lock _deleteLock = new();
     private readonly HashSet<(ExtentId Extent, Generation Death)> _deleted = [];
+    private readonly HashSet<ParkedFragment> _left = [];
     private readonly JournalPayload _payload = new();
     private readonly ManualResetEventSlim _wake = new();
     private readonly ManualResetEventSlim _stop = new();
@@ -43,6 +44,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
     private long _parkedBytes;
     private TimeSpan? _dirtyAge;
     private volatile PoolException? _failure;
+    private volatile bool _wantsMirrors;
 
     /// <summary>Why nothing is committed any more; null while all is well.</summary>
     public PoolException? Failure => _failure;
@@ -89,6 +91,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         try
         {
             DeleteParked();
+            DeleteLeft();
         }
         catch (Exception e) when (e is PoolException or CorruptionException or DiskException)
         {
@@ -107,6 +110,9 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
 
     /// <summary>Asks the commit thread to look now instead of at its next tick: much is dirty.</summary>
     public void Hurry() => _wake.Set();
+
+    /// <summary>The next commit elects metadata disks for those that are missing, whatever there is to copy.</summary>
+    public void RequestMirrors() => _wantsMirrors = true;
 
     /// <summary>One look of the background thread: commits when changes are old enough or much is dirty. <paramref name="elapsed"/> since the last look.</summary>
     public void Step(TimeSpan elapsed)
@@ -146,7 +152,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         _stop.Dispose();
     }
 
-    private bool HasChanges => parts.Inodes.DirtyCount > 0 || parts.Contents.DirtyCount > 0 || parts.Assembler.HasExtents || parts.Accounts.Count > 0
+    private bool HasChanges => _wantsMirrors || parts.Moves.ProposedCount > 0 || parts.Inodes.DirtyCount > 0 || parts.Contents.DirtyCount > 0 || parts.Assembler.HasExtents || parts.Accounts.Count > 0
         || parts.Journal.BatchCount > 0 || parts.Metadata.Namespace.Changes.SizeBytes > 0 || parts.Metadata.Namespace.Changes.HasOverflowed;
 
     private void Run()
@@ -264,8 +270,17 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         FinishExtents(builders);
         KillPoint.Reach("commit-before-pages");
         HashSet<ExtentId> published = UpdateCatalog(frozen.Generation, accounts, builders);
+        if (_wantsMirrors)
+        {
+            _wantsMirrors = false;
+            parts.Metadata.RestoreMirrors();
+        }
+
+        List<RestoredExtent> moved = parts.Moves.Take();
+        List<RestoredExtent> refused = UpdatePlaces(frozen.Generation, moved);
         parts.Metadata.Commit(frozen, keptRoots);
         parts.Assembler.Published(published);
+        parts.Moves.Published(moved, refused);
         CommitCount++;
         _covered = covered;
     }
@@ -384,6 +399,9 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             foreach ((ExtentId extent, Generation death) in _deleted)
                 parts.Catalog.Remove(extent, death);
             _deleted.Clear();
+            foreach (ParkedFragment fragment in _left)
+                parts.Catalog.Remove(fragment);
+            _left.Clear();
         }
 
         var published = new HashSet<ExtentId>();
@@ -417,6 +435,71 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         return published;
     }
 
+    /// <summary>Publishes new places of fragments. Returns those of extents that died meanwhile.</summary>
+    private List<RestoredExtent> UpdatePlaces(Generation generation, List<RestoredExtent> moved)
+    {
+        var refused = new List<RestoredExtent>();
+        foreach (RestoredExtent extent in moved)
+        {
+            if (parts.Catalog.Find(extent.Before.Id) is not { } current || parts.Catalog.LiveBytes(current.Id) == 0)
+            {
+                refused.Add(extent);
+                continue;
+            }
+
+            Invariant.Check(current.Fragments.AsSpan().SequenceEqual(extent.Before.Fragments), "only who holds an extent changes its places");
+            parts.Catalog.Put(extent.After);
+            for (int i = 0; i < current.Fragments.Length; i++)
+            {
+                FragmentPlace old = current.Fragments[i];
+                if (old.IsPlaced && old.DiskIndex != extent.After.Fragments[i].DiskIndex)
+                    parts.Catalog.Park(new ParkedFragment(current.Id, i, old.DiskIndex, generation));
+            }
+        }
+
+        return refused;
+    }
+
+    /// <summary>Deletes the files that fragments left behind when they moved, and those of moves that came to nothing.</summary>
+    private void DeleteLeft()
+    {
+        foreach (RestoredExtent refused in parts.Moves.TakeRefused())
+        {
+            for (int i = 0; i < refused.After.Fragments.Length; i++)
+            {
+                FragmentPlace place = refused.After.Fragments[i];
+                if (place.DiskIndex != refused.Before.Fragments[i].DiskIndex)
+                    parts.Store.DeleteFragment(refused.After.Id, i, place.DiskIndex);
+            }
+        }
+
+        foreach (ParkedFragment fragment in parts.Catalog.ParkedFragments(parts.Metadata.Root.OldestKept, DeletesPerCommit))
+        {
+            lock (_deleteLock)
+            {
+                if (_left.Contains(fragment))
+                    continue;
+            }
+
+            // Who holds the extent may be about to put the fragment back to this very disk.
+            if (!parts.Moves.TryHold(fragment.Extent))
+                continue;
+            try
+            {
+                bool isNamedAgain = parts.Catalog.Find(fragment.Extent) is { } record && record.Fragments[fragment.Index].DiskIndex == fragment.DiskIndex;
+                if (!isNamedAgain)
+                    parts.Store.DeleteFragment(fragment.Extent, fragment.Index, fragment.DiskIndex);
+            }
+            finally
+            {
+                parts.Moves.Release(fragment.Extent);
+            }
+
+            lock (_deleteLock)
+                _left.Add(fragment);
+        }
+    }
+
     /// <summary>Deletes fragments that no kept root needs any more. The entries go with the next commit; until then deleting them again does no harm.</summary>
     private void DeleteParked()
     {
@@ -428,7 +511,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
                     continue;
             }
 
-            if (parts.Catalog.Find(extent) is not { } record)
+            if (parts.Catalog.Find(extent) is not { } record || parts.Moves.IsHeld(extent))
                 continue;
             Invariant.Check(parts.Catalog.LiveBytes(extent) == 0, "only a dead extent is deleted");
             KillPoint.Reach("delete-before-fragments");
@@ -458,6 +541,7 @@ internal sealed record CommitParts(
     ExtentAssembler Assembler,
     ExtentAccounts Accounts,
     ExtentCatalog Catalog,
+    ExtentMoves Moves,
     ExtentStore Store,
     MetadataStore Metadata,
     JournalLog Journal,

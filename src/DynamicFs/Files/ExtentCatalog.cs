@@ -8,25 +8,33 @@ namespace DynamicFs.Files;
 
 /// <summary>
 /// The extents in the pool tree: records, live bytes, and the parked ones that wait until no kept root needs them. Changed by the commit only; read by
-/// everybody. Keys: kind 1, extent (8, big-endian), part (1: 0 record, 1 live bytes); kind 2, death generation (8, big-endian), extent (8, big-endian).
+/// everybody. Keys: kind 1, extent (8, big-endian), part (1: 0 record, 1 live bytes); kind 2, death generation (8, big-endian), extent (8, big-endian); kind 3,
+/// death generation (8, big-endian), extent (8, big-endian), fragment (1), disk (2, big-endian): a fragment that moved away from that disk.
 /// </summary>
 internal sealed class ExtentCatalog(Tree pool)
 {
     private const byte ExtentKind = 1;
     private const byte ParkedKind = 2;
+    private const byte ParkedFragmentKind = 3;
     private const byte RecordPart = 0;
     private const byte LivePart = 1;
     private const int KeyBytes = 1 + 8 + 1;
     private const int ParkedKeyBytes = 1 + 8 + 8;
+    private const int ParkedFragmentKeyBytes = ParkedKeyBytes + 1 + 2;
     private const int CachedRecords = 8192;
 
     private readonly ConcurrentDictionary<ExtentId, ExtentRecord> _cache = new();
+
+    /// <summary>Orders additions to the cache against changes of records; a leaf lock.</summary>
+    private readonly Lock _cacheLock = new();
+    private long _changeCount;
 
     /// <summary>The record of an extent; null when the pool has no such extent.</summary>
     public ExtentRecord? Find(ExtentId extent)
     {
         if (_cache.TryGetValue(extent, out ExtentRecord? cached))
             return cached;
+        long changeCount = Volatile.Read(ref _changeCount);
         Span<byte> key = stackalloc byte[KeyBytes];
         Span<byte> value = stackalloc byte[Tree.MaxValueBytes];
         WriteKey(key, extent, RecordPart);
@@ -35,9 +43,16 @@ internal sealed class ExtentCatalog(Tree pool)
         ExtentRecord record = ExtentRecordFormat.Read(value[..length]);
         if (record.Id != extent)
             throw new CorruptionException("metadata", $"record of extent {extent}", extent.ToString(), record.Id.ToString());
-        if (_cache.Count >= CachedRecords)
-            _cache.Clear();
-        _cache[extent] = record;
+        lock (_cacheLock)
+        {
+            // What was read before a change must not come into the cache after it.
+            if (_changeCount != changeCount)
+                return record;
+            if (_cache.Count >= CachedRecords)
+                _cache.Clear();
+            _cache[extent] = record;
+        }
+
         return record;
     }
 
@@ -56,7 +71,7 @@ internal sealed class ExtentCatalog(Tree pool)
         WriteKey(key, record.Id, RecordPart);
         int length = ExtentRecordFormat.Write(value, record);
         pool.Put(key, value[..length]);
-        _cache.TryRemove(record.Id, out _);
+        Forget(record.Id);
     }
 
     /// <summary>
@@ -95,7 +110,40 @@ internal sealed class ExtentCatalog(Tree pool)
         Span<byte> parked = stackalloc byte[ParkedKeyBytes];
         WriteParkedKey(parked, death, extent);
         pool.Delete(parked);
-        _cache.TryRemove(extent, out _);
+        Forget(extent);
+    }
+
+    /// <summary>Notes a fragment that moved: its old file stays until no kept root is older than <see cref="ParkedFragment.Death"/>.</summary>
+    public void Park(in ParkedFragment fragment)
+    {
+        Span<byte> key = stackalloc byte[ParkedFragmentKeyBytes];
+        WriteKey(key, fragment);
+        pool.Put(key, []);
+    }
+
+    public void Remove(in ParkedFragment fragment)
+    {
+        Span<byte> key = stackalloc byte[ParkedFragmentKeyBytes];
+        WriteKey(key, fragment);
+        pool.Delete(key);
+    }
+
+    /// <summary>Fragments that moved in a generation up to <paramref name="last"/>, oldest first, at most <paramref name="limit"/>.</summary>
+    public List<ParkedFragment> ParkedFragments(Generation last, int limit)
+    {
+        var found = new ParkedFragmentScan([], last, limit);
+        pool.Scan([ParkedFragmentKind], ref found, static (ref ParkedFragmentScan state, ReadOnlySpan<byte> key, ReadOnlySpan<byte> _) =>
+        {
+            if (key[0] != ParkedFragmentKind || key.Length != ParkedFragmentKeyBytes || state.Found.Count >= state.Limit)
+                return false;
+            var death = new Generation(BinaryPrimitives.ReadUInt64BigEndian(key[1..]));
+            if (death > state.Last)
+                return false;
+            var extent = new ExtentId(BinaryPrimitives.ReadUInt64BigEndian(key[9..]));
+            state.Found.Add(new ParkedFragment(extent, key[ParkedKeyBytes], BinaryPrimitives.ReadInt16BigEndian(key[(ParkedKeyBytes + 1)..]), death));
+            return true;
+        });
+        return found.Found;
     }
 
     /// <summary>Parked extents that died in a generation up to <paramref name="last"/>, oldest first, at most <paramref name="limit"/>.</summary>
@@ -139,6 +187,23 @@ internal sealed class ExtentCatalog(Tree pool)
         });
     }
 
+    private void Forget(ExtentId extent)
+    {
+        lock (_cacheLock)
+        {
+            _changeCount++;
+            _cache.TryRemove(extent, out _);
+        }
+    }
+
+    private static void WriteKey(Span<byte> key, in ParkedFragment fragment)
+    {
+        WriteParkedKey(key, fragment.Death, fragment.Extent);
+        key[0] = ParkedFragmentKind;
+        key[ParkedKeyBytes] = (byte)fragment.Index;
+        BinaryPrimitives.WriteInt16BigEndian(key[(ParkedKeyBytes + 1)..], (short)fragment.DiskIndex);
+    }
+
     private static void WriteKey(Span<byte> key, ExtentId extent, byte part)
     {
         key[0] = ExtentKind;
@@ -154,6 +219,8 @@ internal sealed class ExtentCatalog(Tree pool)
     }
 
     private sealed record ParkedState(List<(ExtentId Extent, Generation Death)> Found, Generation Last, int Limit);
+
+    private sealed record ParkedFragmentScan(List<ParkedFragment> Found, Generation Last, int Limit);
 
     private struct EachState
     {

@@ -23,6 +23,8 @@ public sealed partial class FileSystem
     private ExtentAccounts _accounts = null!;
     private ExtentAssembler _assembler = null!;
     private ExtentCatalog _catalog = null!;
+    private readonly ExtentMoves _moves = new();
+    private long _activity;
     private JournalLog _journal = null!;
     private FileContents _contents = null!;
     private CommitCoordinator _commit = null!;
@@ -36,6 +38,10 @@ public sealed partial class FileSystem
 
     internal CommitCoordinator Commits => _commit;
     internal ExtentCatalog Catalog => _catalog;
+    internal ExtentMoves Moves => _moves;
+
+    /// <summary>Grows while files are read and written, not by exact counts: maintenance yields to that.</summary>
+    internal long Activity => Volatile.Read(ref _activity);
     internal FileContents Contents => _contents;
     internal Compactor Compactor => _compactor;
 
@@ -134,6 +140,7 @@ public sealed partial class FileSystem
                 return Errno.ENOENT;
             if (!found.Attributes.IsRegular)
                 return found.Attributes.IsDirectory ? Errno.EISDIR : Errno.EINVAL;
+            _activity++;
             count = _contents.Read(found, offset, destination);
             lock (found.Lock)
                 NoteAccess(found);
@@ -154,6 +161,7 @@ public sealed partial class FileSystem
             return Errno.EFBIG;
         try
         {
+            _activity++;
             if (AdmitWrite(source.Length) is var refused and not Errno.None)
                 return refused;
             using (_gate.EnterShared())
@@ -354,7 +362,7 @@ public sealed partial class FileSystem
             _store, scheme, _metadata.CurrentTransaction, _metadata.Root.Counters.NextExtent + LostExtents, _limits);
         _contents = new FileContents(new FileMap(_tree, _accounts, _gate), _assembler, _catalog, _store, _segments, _journal);
         _commit = new CommitCoordinator(new CommitParts(
-            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _store, _metadata, _journal, _limits, _log, FreeUnfinished, TurnReadOnly));
+            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _moves, _store, _metadata, _journal, _limits, _log, FreeUnfinished, TurnReadOnly));
         _compactor = new Compactor(_gate, _inodes, _contents, _catalog, _tree, scheme, _limits, _log);
         _space = new SpaceAccount(_store, scheme, _segments, _assembler, _commit);
     }

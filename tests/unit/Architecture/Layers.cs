@@ -16,7 +16,7 @@ internal static class Layers
         ["Metadata"] = ["Disks"],
         ["Files"] = ["Metadata", "Extents"],
         ["Fuse"] = ["Files"],
-        ["Maintenance"] = ["Metadata", "Extents"],
+        ["Maintenance"] = ["Files"],
         ["Admin"] = ["Fuse", "Maintenance"],
     };
 

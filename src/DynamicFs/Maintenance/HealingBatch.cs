@@ -1,0 +1,116 @@
+using System.Numerics;
+using DynamicFs.Extents;
+using DynamicFs.Files;
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Maintenance;
+
+/// <summary>What became of one extent.</summary>
+internal enum HealOutcome
+{
+    /// <summary>All fragments are where they belong.</summary>
+    Healthy,
+
+    /// <summary>What was missing or bad is written anew.</summary>
+    Repaired,
+
+    /// <summary>Readable, but something is still missing: no disk to take it, or one that failed.</summary>
+    StillDegraded,
+
+    /// <summary>Cannot be read right any more.</summary>
+    Lost,
+
+    /// <summary>Deleted meanwhile.</summary>
+    Gone,
+
+    /// <summary>Somebody else works on it.</summary>
+    Held,
+}
+
+/// <param name="Problem">Why it is not repaired; null when it is.</param>
+internal readonly record struct HealResult(ExtentId Extent, HealOutcome Outcome, int WrittenCount, long WrittenBytes, string? Problem);
+
+/// <summary>
+/// Restores fragments of several extents and makes the new places known together, so that the directories of a disk are synced once for all. Holds each extent from
+/// the look at its record until the commit that publishes it. One thread.
+/// </summary>
+internal sealed class HealingBatch(MaintenanceParts parts)
+{
+    private readonly List<RestoredExtent> _restored = [];
+
+    /// <summary>Results whose durability is still open, by extent.</summary>
+    private readonly List<HealResult> _results = [];
+
+    public int Count => _restored.Count;
+
+    /// <summary>Bytes read for the extents in the batch.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>
+    /// Restores what <paramref name="judge"/> says of the extent's newest record: the fragments to write, and those among them that hold nothing of use. The
+    /// result of an extent that was written to comes with <see cref="Finish"/>; any other at once. Null: wait for Finish.
+    /// </summary>
+    public HealResult? Add(ExtentId extent, Func<ExtentRecord, (uint Wanted, uint Absent)> judge)
+    {
+        if (!parts.Moves.TryHold(extent))
+            return Result(extent, HealOutcome.Held);
+        bool isKept = false;
+        try
+        {
+            if (parts.Catalog.Find(extent) is not { } record || parts.Catalog.LiveBytes(extent) == 0)
+                return Result(extent, HealOutcome.Gone);
+            (uint wanted, uint absent) = judge(record);
+            if (wanted == 0)
+                return Result(extent, HealOutcome.Healthy);
+            RestoredExtent restored = parts.Extents.Restore(record, wanted, absent);
+            Bytes += record.LengthBytes;
+            if (restored.Written == 0)
+                return Result(extent, HealOutcome.StillDegraded, restored.Problem);
+            _restored.Add(restored);
+            isKept = true;
+            return null;
+        }
+        catch (PoolException e)
+        {
+            return Result(extent, e.Id == ErrorId.DataLost ? HealOutcome.Lost : HealOutcome.StillDegraded, e.Message);
+        }
+        catch (CorruptionException e)
+        {
+            return Result(extent, HealOutcome.Lost, e.Message);
+        }
+        catch (DiskException e)
+        {
+            return Result(extent, HealOutcome.StillDegraded, e.Message);
+        }
+        finally
+        {
+            if (!isKept)
+                parts.Moves.Release(extent);
+        }
+    }
+
+    /// <summary>Makes the names of all new fragments durable and hands the new places to the next commit.</summary>
+    public IReadOnlyList<HealResult> Finish()
+    {
+        _results.Clear();
+        if (_restored.Count == 0)
+            return _results;
+        foreach (RestoredExtent restored in parts.Extents.SyncRestored(_restored))
+        {
+            ExtentId extent = restored.Before.Id;
+            HealOutcome outcome = restored.Problem is null ? HealOutcome.Repaired : HealOutcome.StillDegraded;
+            long bytes = (long)restored.WrittenCount * new ExtentLayout(restored.After.Scheme, restored.After.LengthBytes).FragmentBytes;
+            _results.Add(new HealResult(extent, outcome, restored.WrittenCount, bytes, restored.Problem));
+            if (restored.ChangesRecord)
+                parts.Moves.Propose(restored);
+            else
+                parts.Moves.Release(extent);
+        }
+
+        _restored.Clear();
+        Bytes = 0;
+        return _results;
+    }
+
+    private static HealResult Result(ExtentId extent, HealOutcome outcome, string? problem = null) => new(extent, outcome, 0, 0, problem);
+}

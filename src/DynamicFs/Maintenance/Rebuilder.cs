@@ -1,0 +1,326 @@
+using System.Numerics;
+using DynamicFs.Disks;
+using DynamicFs.Extents;
+using DynamicFs.Files;
+using DynamicFs.Primitives;
+using Microsoft.Extensions.Logging;
+
+namespace DynamicFs.Maintenance;
+
+/// <summary>
+/// Gives extents back the fragments that they lack. One pass scans the pool tree and the names on the disks, then restores what it found, that which can lose
+/// least first. A pass starts when the pool is opened, when the state of a disk changes, and on request; it needs no memory of earlier ones, because
+/// what was restored lacks nothing any more. One extent that cannot be restored stops nothing.
+/// </summary>
+/// <remarks>Step is called by one thread; Status, Request and Suspect by any.</remarks>
+internal sealed partial class Rebuilder
+{
+    /// <summary>A disk that was missing when the pool was opened may only be late. Extents without spare do not wait for it.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromMinutes(10);
+
+    private const int ExtentsPerBatch = 16;
+    private const long BytesPerBatch = 32L << 20;
+    private const int MaxExceptions = 1000;
+
+    private readonly MaintenanceParts _parts;
+    private readonly HealingBatch _batch;
+    private readonly RebuildQueue _queue = new();
+    private readonly DateTimeOffset _openedAt;
+
+    /// <summary>Protects everything below that other threads see; a leaf lock.</summary>
+    private readonly Lock _lock = new();
+    private readonly Queue<ExtentId> _suspects = new();
+    private readonly HashSet<ExtentId> _suspected = [];
+    private RebuildStatus _status = RebuildStatus.None;
+    private bool _isRequested;
+
+    private string _scannedStates = "";
+    private ExtentId _cursor;
+    private bool _ignoresGrace;
+
+    public Rebuilder(MaintenanceParts parts)
+    {
+        (_parts, _batch, _openedAt) = (parts, new HealingBatch(parts), parts.Time.GetUtcNow());
+        parts.Extents.Damaged += (extent, _, _) => Suspect(extent);
+    }
+
+    public RebuildStatus Status
+    {
+        get
+        {
+            lock (_lock)
+                return _status;
+        }
+    }
+
+    /// <summary>Starts a pass that waits for no missing disk.</summary>
+    public void Request()
+    {
+        lock (_lock)
+            _isRequested = true;
+    }
+
+    /// <summary>A read met damage: the extent is verified and repaired soon.</summary>
+    public void Suspect(ExtentId extent)
+    {
+        lock (_lock)
+        {
+            if (_suspected.Count < RebuildQueue.Capacity && !_parts.Moves.IsHeld(extent) && _suspected.Add(extent))
+                _suspects.Enqueue(extent);
+        }
+    }
+
+    /// <summary>Does a bounded piece of work: a group of the scan, or a batch of extents.</summary>
+    public StepOutcome Step()
+    {
+        if (TakeSuspects())
+            return StepOutcome.Busy;
+        switch (Status.Phase)
+        {
+            case RebuildPhase.Scanning:
+                Scan();
+                return StepOutcome.Busy;
+            case RebuildPhase.Restoring:
+                Restore();
+                return StepOutcome.Busy;
+            case RebuildPhase.Publishing when _parts.Moves.ProposedCount > 0:
+                return StepOutcome.Waiting;
+            case RebuildPhase.Publishing:
+                End();
+                return StepOutcome.Busy;
+            default:
+                return TryBegin() ? StepOutcome.Busy : StepOutcome.Idle;
+        }
+    }
+
+    private bool IsGraceOver => _ignoresGrace || _parts.Time.GetUtcNow() - _openedAt >= Grace;
+
+    private string States() => $"{IsGraceOver} {string.Join(' ', _parts.Members.Select(m => m.IsPresent ? m.State.ToString() : "-"))}";
+
+    private bool TryBegin()
+    {
+        bool isRequested;
+        lock (_lock)
+            (isRequested, _isRequested) = (_isRequested, false);
+        _ignoresGrace |= isRequested;
+        string states = States();
+        if (!isRequested && states == _scannedStates)
+            return false;
+        (_scannedStates, _cursor) = (states, ExtentId.None);
+        _queue.Clear();
+        RestoreMirrors();
+        Change(_ => RebuildStatus.None with { Phase = RebuildPhase.Scanning, StartedAt = _parts.Time.GetUtcNow() });
+        return true;
+    }
+
+    private void RestoreMirrors()
+    {
+        if (_parts.Metadata.MissingMirrors > 0)
+            _parts.Files.Commits.RequestMirrors();
+    }
+
+    /// <summary>One group of extents against the names on the disks. Records first: what they name was durable before.</summary>
+    private void Scan()
+    {
+        var records = new List<ExtentRecord>();
+        _parts.Catalog.ForEach(_cursor, (record, live) =>
+        {
+            if (records.Count > 0 && FragmentName.GroupOf(record.Id) != FragmentName.GroupOf(records[0].Id))
+                return false;
+            records.Add(record);
+            if (live == 0)
+                records[^1] = record with { Fragments = [] };
+            return true;
+        });
+        if (records.Count == 0)
+        {
+            EndScan();
+            return;
+        }
+
+        ulong group = FragmentName.GroupOf(records[0].Id);
+        var names = new IReadOnlySet<(ExtentId Extent, int Index)>?[_parts.Members.Count];
+        for (int i = 0; i < names.Length; i++)
+            names[i] = _parts.Extents.List(i, group);
+        foreach (ExtentRecord record in records)
+        {
+            if (record.Fragments.Length > 0)
+                Judge(record, FragmentNeeds.Of(record, _parts.Members, (disk, index) => names[disk]?.Contains((record.Id, index)) ?? true));
+        }
+
+        _cursor = new ExtentId(records[^1].Id.Value + 1);
+        Change(status => status with { ScannedExtents = status.ScannedExtents + records.Count });
+    }
+
+    private void Judge(ExtentRecord record, in FragmentNeeds needs)
+    {
+        if (needs.IsNone)
+            return;
+        uint wanted = Wanted(record, needs);
+        if (needs.Spare < 0)
+        {
+            Note(new HealResult(record.Id, HealOutcome.Lost, 0, 0, $"{needs.Spare + record.Scheme.DataCount} fragments of {record.Scheme} are left, {record.Scheme.DataCount} are needed"));
+            return;
+        }
+
+        if (wanted == 0)
+        {
+            bool isWaiting = needs.Away != 0 && !IsGraceOver && needs.Spare > 0;
+            if (isWaiting)
+                Change(status => status with { WaitingExtents = status.WaitingExtents + 1 });
+            else if ((needs.Lost | needs.Away) != 0)
+                Note(new HealResult(record.Id, HealOutcome.StillDegraded, 0, 0, "no HEALTHY disk is left that has no fragment of it"));
+            else
+                Change(status => status with { BlockedExtents = status.BlockedExtents + 1 });
+            return;
+        }
+
+        _queue.Add(record.Id, needs);
+        long bytes = (long)BitOperations.PopCount(wanted) * new ExtentLayout(record.Scheme, record.LengthBytes).FragmentBytes;
+        Change(status => status with { QueuedExtents = status.QueuedExtents + 1, QueuedBytes = status.QueuedBytes + bytes });
+    }
+
+    /// <summary>The fragments to write now: all that have a place to go to, except those on disks that may come back soon.</summary>
+    private uint Wanted(ExtentRecord record, in FragmentNeeds needs)
+    {
+        uint wanted = needs.Lost | needs.Leaving;
+        if (needs.Spare <= 0 || IsGraceOver)
+            wanted |= needs.Away;
+        int free = _parts.Members.Count(m => m.IsWritable && !Array.Exists(record.Fragments, place => place.DiskIndex == m.Index));
+        uint possible = 0;
+        foreach (uint kind in (ReadOnlySpan<uint>)[needs.Lost, needs.Away, needs.Leaving])
+        {
+            for (uint rest = kind & wanted; rest != 0; rest &= rest - 1)
+            {
+                int i = BitOperations.TrailingZeroCount(rest);
+                bool isInPlace = record.Fragments[i].IsPlaced && _parts.Members[record.Fragments[i].DiskIndex].IsWritable;
+                if (isInPlace || free-- > 0)
+                    possible |= 1u << i;
+            }
+        }
+
+        return possible;
+    }
+
+    private void EndScan()
+    {
+        // Its numbers are known from here on: bytes to write, and how many extents.
+        Change(status => status with { Phase = RebuildPhase.Restoring });
+        RebuildStatus found = Status;
+        if (found.QueuedExtents > 0)
+            LogFound(_parts.Log, found.QueuedExtents, found.QueuedBytes, found.WaitingExtents);
+    }
+
+    private void Restore()
+    {
+        bool isEmpty = false;
+        while (_batch.Count < ExtentsPerBatch && _batch.Bytes < BytesPerBatch)
+        {
+            if (!_queue.TryTake(out ExtentId extent))
+            {
+                isEmpty = true;
+                break;
+            }
+
+            if (_batch.Add(extent, LookAgain) is { } result)
+                Note(result);
+        }
+
+        FinishBatch();
+        if (isEmpty)
+            Change(status => status with { Phase = RebuildPhase.Publishing });
+    }
+
+    private void FinishBatch()
+    {
+        foreach (HealResult result in _batch.Finish())
+            Note(result);
+    }
+
+    /// <summary>Since the scan the extent may have changed; only its headers are read here.</summary>
+    private (uint Wanted, uint Absent) LookAgain(ExtentRecord record)
+    {
+        FragmentVerdict[] verdicts = _parts.Extents.Look(record);
+        FragmentNeeds needs = FragmentNeeds.Of(record, _parts.Members, (_, index) => verdicts[index] == FragmentVerdict.Good);
+        uint wanted = Wanted(record, needs);
+        return (wanted, wanted & (needs.Lost | needs.Away));
+    }
+
+    private bool TakeSuspects()
+    {
+        bool isAny = false;
+        for (int i = 0; i < ExtentsPerBatch; i++)
+        {
+            ExtentId extent;
+            lock (_lock)
+            {
+                if (!_suspects.TryDequeue(out extent))
+                    break;
+            }
+
+            isAny = true;
+            if (_batch.Add(extent, Verify) is { Outcome: not HealOutcome.Held } result)
+                Note(result);
+            lock (_lock)
+                _suspected.Remove(extent);
+        }
+
+        if (isAny)
+            FinishBatch();
+        return isAny;
+    }
+
+    /// <summary>Reads every block of the extent: what is bad or gone is wanted.</summary>
+    private (uint Wanted, uint Absent) Verify(ExtentRecord record)
+    {
+        FragmentVerdict[] verdicts = _parts.Extents.Verify(record);
+        FragmentNeeds needs = FragmentNeeds.Of(record, _parts.Members, (_, index) => verdicts[index] == FragmentVerdict.Good);
+        uint bad = 0;
+        for (int i = 0; i < verdicts.Length; i++)
+            bad |= verdicts[i] is FragmentVerdict.Corrupt or FragmentVerdict.Missing ? 1u << i : 0;
+        uint wanted = Wanted(record, needs with { Leaving = 0 }) & bad;
+        return (wanted, 0);
+    }
+
+    private void Note(in HealResult result)
+    {
+        HealResult noted = result;
+        bool isException = result.Outcome is HealOutcome.StillDegraded or HealOutcome.Lost;
+        Change(status => status with
+        {
+            DoneExtents = status.DoneExtents + (noted.Outcome is HealOutcome.Repaired or HealOutcome.Healthy or HealOutcome.Gone ? 1 : 0),
+            DoneBytes = status.DoneBytes + noted.WrittenBytes,
+            RepairedExtents = status.RepairedExtents + (noted.Outcome == HealOutcome.Repaired ? 1 : 0),
+            DegradedExtents = status.DegradedExtents + (noted.Outcome == HealOutcome.StillDegraded ? 1 : 0),
+            LostExtents = status.LostExtents + (noted.Outcome == HealOutcome.Lost ? 1 : 0),
+            Exceptions = isException && status.Exceptions.Count < MaxExceptions ? [.. status.Exceptions, noted] : status.Exceptions,
+        });
+        if (isException)
+            LogException(_parts.Log, result.Extent, result.Outcome, result.Problem ?? "?");
+    }
+
+    private void End()
+    {
+        RebuildStatus status = Status;
+        if (_queue.HasOverflowed)
+            _scannedStates = "";
+        Change(s => s with { Phase = RebuildPhase.Idle, EndedAt = _parts.Time.GetUtcNow() });
+        if (status.QueuedExtents + status.DegradedExtents + status.LostExtents > 0)
+            LogEnded(_parts.Log, status.RepairedExtents, status.DegradedExtents, status.LostExtents, status.DoneBytes);
+    }
+
+    private void Change(Func<RebuildStatus, RebuildStatus> change)
+    {
+        lock (_lock)
+            _status = change(_status);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "rebuild: {Extents} extents lack fragments, {Bytes} bytes are to be written; {Waiting} more wait for disks that may come back. 'dynfs rebuild POOL status' shows how it goes")]
+    private static partial void LogFound(ILogger log, long extents, long bytes, long waiting);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "rebuild: extent {Extent} is {Outcome}: {Problem}")]
+    private static partial void LogException(ILogger log, ExtentId extent, HealOutcome outcome, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "rebuild ended: {Repaired} extents repaired, {Degraded} still degraded, {Lost} lost, {Bytes} bytes written")]
+    private static partial void LogEnded(ILogger log, long repaired, long degraded, long lost, long bytes);
+}
