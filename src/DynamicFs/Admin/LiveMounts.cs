@@ -17,7 +17,7 @@ public sealed class LiveMounts(StateDirectory state)
         var mounts = new List<LiveMount>();
         foreach (string path in Directory.EnumerateFiles(state.RunPath, "*.json"))
         {
-            if (JsonFile.Read(path, StateJson.Default.LiveMount) is { MountPoint.Length: > 0 } mount && mount.IsAlive)
+            if (JsonFile.Read(path, StateJson.Default.LiveMount) is { Name.Length: > 0, MountPoint.Length: > 0 } mount && mount.IsAlive)
                 mounts.Add(mount);
         }
 

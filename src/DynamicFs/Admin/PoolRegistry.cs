@@ -52,7 +52,7 @@ public sealed record RegisteredPool(int SchemaVersion, Guid Id, string Name, IRe
     public const int CurrentSchemaVersion = 1;
 
     /// <summary>False for a file of another version or with parts missing.</summary>
-    internal bool IsSound => SchemaVersion == CurrentSchemaVersion && Name is { Length: > 0 } && Disks is not null && Disks.All(d => d.Path is { Length: > 0 });
+    internal bool IsSound => SchemaVersion == CurrentSchemaVersion && Name is { Length: > 0 } && Disks is not null && Disks.All(d => d is { Path.Length: > 0 });
 }
 
 public sealed record RegisteredDisk(Guid Id, string Path);
