@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using DynamicFs.KillTests.Campaign;
 using DynamicFs.KillTests.Pool;
+using DynamicFs.KillTests.Workloads;
 
 namespace DynamicFs.KillTests;
 
@@ -30,7 +31,7 @@ internal static class Program
 
     private static Tally Run(CampaignOptions options, int wanted, Func<RoundPlans, int, RoundPlan> plan, Func<Tally, int> done)
     {
-        using var campaign = new KillCampaign(options.Kind, options.Seed, Console.Error.WriteLine);
+        using var campaign = new KillCampaign(options.Kind, options.Seed, options.Applications ? Applications : Marks, Console.Error.WriteLine);
         var plans = new RoundPlans(new Random(options.Seed));
         try
         {
@@ -51,17 +52,22 @@ internal static class Program
         return campaign.Tally;
     }
 
+    private static IReadOnlyList<IWorkload> Marks(Random random) => [new MarkWorkload(random)];
+
+    private static IReadOnlyList<IWorkload> Applications(Random random) => [new SqliteWorkload("WAL", "FULL"), new SqliteWorkload("DELETE", "EXTRA"), new SqliteWorkload("TRUNCATE", "FULL"), new GitWorkload()];
+
     private static string Text(Tally tally) => string.Create(CultureInfo.InvariantCulture,
         $"{tally.Filesystem}: {tally.Kills} kills ({tally.MountsKilled} of mounts), {tally.Cuts} power cuts, {tally.RoundsWithDisksAway} rounds with disks away, "
-        + $"{tally.MarksWritten} marks written, {tally.MarksAcknowledged} acknowledged, {tally.MarksLost} lost, {tally.Violations.Count} violations, {tally.Seconds:0} s");
+        + $"{tally.MarksWritten} marks written, {tally.MarksAcknowledged} acknowledged, {tally.MarksLost} lost, "
+        + $"{tally.TransactionsCommitted} transactions committed, {tally.TransactionsLost} lost, {tally.Violations.Count} violations, {tally.Seconds:0} s");
 }
 
 /// <summary>What the command line of a campaign says.</summary>
-internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int Seed, bool IsJson)
+internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int Seed, bool Applications, bool IsJson)
 {
     public static CampaignOptions? Parse(string[] arguments)
     {
-        var options = new CampaignOptions(0, 0, DiskKind.Ext4, Environment.TickCount, false);
+        var options = new CampaignOptions(0, 0, DiskKind.Ext4, Environment.TickCount, false, false);
         for (int index = 0; index < arguments.Length; index++)
         {
             if (arguments[index] == "--json")
@@ -70,9 +76,15 @@ internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int S
                 continue;
             }
 
+            if (arguments[index] == "--applications")
+            {
+                options = options with { Applications = true };
+                continue;
+            }
+
             if (index + 1 == arguments.Length || options.With(arguments[index], arguments[++index]) is not { } next)
             {
-                Console.Error.WriteLine("usage: kill-campaign [--kills N] [--cuts N] [--filesystem directory|ext4|ext4-writeback|xfs|btrfs] [--seed S] [--json]");
+                Console.Error.WriteLine("usage: kill-campaign [--kills N] [--cuts N] [--filesystem directory|ext4|ext4-writeback|xfs|btrfs] [--seed S] [--applications] [--json]");
                 return null;
             }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using DynamicFs.Harness;
 using DynamicFs.KillTests.Oracle;
 using DynamicFs.KillTests.Pool;
+using DynamicFs.KillTests.Workloads;
 
 namespace DynamicFs.KillTests.Campaign;
 
@@ -15,22 +16,21 @@ internal sealed class KillCampaign : IDisposable
     private static readonly TimeSpan s_pointLimit = TimeSpan.FromSeconds(6);
 
     private readonly KilledPool _pool;
-    private readonly IReadOnlyList<Writer> _writers;
+    private readonly IReadOnlyList<IWorkload> _workloads;
     private readonly List<long> _commits = [];
     private readonly Action<string> _log;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
 
-    public KillCampaign(DiskKind kind, int seed, Action<string> log)
+    /// <param name="workloads">What uses the pool; made from the campaign's seed.</param>
+    public KillCampaign(DiskKind kind, int seed, Func<Random, IReadOnlyList<IWorkload>> workloads, Action<string> log)
     {
         _log = log;
         Tally = new Tally { Filesystem = kind.Name, Seed = seed };
-        var random = new Random(seed);
-        WriterProfile[] profiles = [WriterProfile.Log, WriterProfile.Mixed, WriterProfile.Lazy, WriterProfile.Bulk];
-        _writers = [.. profiles.Select((profile, index) => new Writer(index, profile, new Random(random.Next())))];
+        _workloads = workloads(new Random(seed));
         _pool = new KilledPool(kind);
         try
         {
-            MakeDirectories();
+            Prepare();
         }
         catch
         {
@@ -104,18 +104,18 @@ internal sealed class KillCampaign : IDisposable
 
     public void Dispose()
     {
-        foreach (Writer writer in _writers)
-            writer.ExpectEnd();
+        foreach (IWorkload workload in _workloads)
+            workload.ExpectEnd();
         _pool.Dispose();
-        foreach (Writer writer in _writers)
-            writer.Join();
+        foreach (IWorkload workload in _workloads)
+            workload.Join();
     }
 
-    private void MakeDirectories()
+    private void Prepare()
     {
         _pool.Mount();
-        IEnumerable<string> directories = _writers.SelectMany(writer => WriterPlan.Directories.Select(name => $"{_pool.MountPoint}/{writer.Directory}/{name}"));
-        Shell.Bash($"mkdir -p {string.Join(' ', directories)} && sync {_pool.MountPoint}").Succeeded();
+        foreach (IWorkload workload in _workloads)
+            workload.Prepare(_pool.MountPoint);
         _pool.Daemon.Unmount();
     }
 
@@ -147,8 +147,8 @@ internal sealed class KillCampaign : IDisposable
 
     private void Live(RoundPlan plan)
     {
-        foreach (Writer writer in _writers)
-            writer.Start(_pool.MountPoint);
+        foreach (IWorkload workload in _workloads)
+            workload.Start(_pool.MountPoint);
         var clock = Stopwatch.StartNew();
         TimeSpan limit = plan.Point is null ? plan.Length : s_pointLimit;
         while (clock.Elapsed < limit && !_pool.Daemon.HasEnded && !File.Exists(_pool.Daemon.Marker))
@@ -175,18 +175,19 @@ internal sealed class KillCampaign : IDisposable
         bool isAll = plan.Cut.Count + plan.Away.Count == KilledPool.DiskCount;
         if (plan.Cut.Count > 0)
             CutPower(plan, isAll);
-        foreach (Writer writer in _writers)
-            writer.ExpectEnd();
+        foreach (IWorkload workload in _workloads)
+            workload.ExpectEnd();
+        bool diedItself = _pool.Daemon.HasEnded;
         bool wasKilled = !_pool.Daemon.HasEnded || _pool.Daemon.WasKilled;
         string log = wasKilled ? "" : _pool.Daemon.LogTail;
         _pool.Daemon.Kill();
-        foreach (Writer writer in _writers)
-            writer.Join();
+        foreach (IWorkload workload in _workloads)
+            workload.Join();
         _pool.Recover(plan.Cut);
         Tally.Kills++;
         if (!wasKilled)
             throw Violation($"the daemon ended by itself:\n{log}");
-        if (_writers.Select(writer => writer.Failure).FirstOrDefault(failure => failure is not null) is { } failure)
+        if (_workloads.Select(workload => workload.Failure(diedItself)).FirstOrDefault(failure => failure is not null) is { } failure)
             throw Violation($"{plan}: {failure}\n{_pool.Daemon.LogTail}");
     }
 
@@ -195,8 +196,8 @@ internal sealed class KillCampaign : IDisposable
         // With no disk left every answer is allowed but a wrong one; with some left the pool must serve on. A held daemon cannot.
         if (isAll || File.Exists(_pool.Daemon.Marker))
         {
-            foreach (Writer writer in _writers)
-                writer.ExpectEnd();
+            foreach (IWorkload workload in _workloads)
+                workload.ExpectEnd();
         }
 
         _pool.Cut(plan.Cut);
@@ -207,25 +208,11 @@ internal sealed class KillCampaign : IDisposable
 
     private void JudgeLife()
     {
-        WriterState[] found = [.. _writers.Select(Scan)];
-        Judgement judgement = Judge.Run([.. _writers.Select(writer => writer.Life)], found, _commits);
-        Tally.Operations += _writers.Sum(writer => writer.Life.Operations.Count);
-        Tally.MarksWritten += _writers.Sum(writer => writer.Life.Operations.Count(operation => operation.IsMark));
-        Tally.MarksAcknowledged += judgement.AcknowledgedMarks;
-        Tally.MarksLost += judgement.LostMarks;
+        string[] violations = [.. _workloads.SelectMany(workload => workload.Judge(_pool.MountPoint, _commits, Tally))];
         Tally.Recoveries++;
-        if (judgement.Violations.Count > 0)
-            throw Violation(string.Join("\n", judgement.Violations));
         _commits.Clear();
-        foreach ((Writer writer, WriterState state) in _writers.Zip(found))
-            writer.Accept(state);
-    }
-
-    private WriterState Scan(Writer writer, int index)
-    {
-        Outcome scan = Shell.Run(
-            [KillBuild.Client, "scan", $"{_pool.MountPoint}/{writer.Directory}", index.ToString(CultureInfo.InvariantCulture)], limitSeconds: 120);
-        return WriterState.Parse(scan.ExitCode == 0 ? scan.Output : throw Violation($"{scan.Output}{scan.Error}\n{_pool.Daemon.LogTail}"));
+        if (violations.Length > 0)
+            throw Violation($"{string.Join("\n", violations)}\n{_pool.Daemon.LogTail}");
     }
 
     private KillViolationException Violation(string text)

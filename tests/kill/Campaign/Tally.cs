@@ -3,6 +3,8 @@ namespace DynamicFs.KillTests.Campaign;
 /// <summary>What a campaign did and found; its JSON is this.</summary>
 internal sealed class Tally
 {
+    private readonly Dictionary<string, long> _totals = [];
+
     public string Filesystem { get; init; } = "";
     public int Seed { get; init; }
     public int Rounds { get; set; }
@@ -23,6 +25,10 @@ internal sealed class Tally
     /// <summary>Marks of each life that a returned sync covered.</summary>
     public long MarksAcknowledged { get; set; }
     public long MarksLost { get; set; }
+
+    /// <summary>Transactions and commits of applications that their program said were durable.</summary>
+    public long TransactionsCommitted { get; set; }
+    public long TransactionsLost { get; set; }
     public double Seconds { get; set; }
 
     /// <summary>Lives that ended, or were held, at each named point.</summary>
@@ -31,4 +37,11 @@ internal sealed class Tally
     public List<string> Violations { get; init; } = [];
 
     public void NotePoint(string name) => Points[name] = Points.GetValueOrDefault(name) + 1;
+
+    /// <summary>Takes a workload's total so far; returns that of all.</summary>
+    public long NoteTotal(string workload, long total)
+    {
+        _totals[workload] = total;
+        return _totals.Values.Sum();
+    }
 }

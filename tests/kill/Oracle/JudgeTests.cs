@@ -19,7 +19,7 @@ public sealed class JudgeTests
     [Theory]
     [InlineData("", 2)] // everything is gone
     [InlineData("a/1 7 1 40 0 1:40\n", 1)] // what was synced is gone
-    [InlineData("a/1 7 1 104 0 1:40 torn@40\n", 1)] // torn
+    [InlineData("a/1 7 1 104 0 1:40 rest@5:64\n", 1)] // torn
     [InlineData("a/1 7 1 168 0 1:40 2:64 2:64\n", 0)] // twice
     [InlineData("a/1 7 1 104 0 2:64 1:40\n", 0)] // another order
     [InlineData("a/1 7 1 104 0 1:40 2:64\na/3 9 1 0 0\n", 0)] // something extra
@@ -32,6 +32,18 @@ public sealed class JudgeTests
         Judgement judgement = Verdict(scan);
         Assert.NotEmpty(judgement.Violations);
         Assert.Equal(lost, judgement.LostMarks);
+    }
+
+    [Theory]
+    [InlineData(3, 4096, true)]
+    [InlineData(3, 2048, false)] // torn inside a page
+    [InlineData(2, 4096, false)] // another writer's bytes
+    public void A_write_that_was_not_synced_may_end_at_a_page(int writer, int length, bool isRight)
+    {
+        Operation[] operations = [new(OperationKind.Create, "a/1") { Started = 1, Answered = 2 }, new(OperationKind.Append, "a/1", "", 9, 8192) { Started = 3, Answered = 4 }];
+        long hash = MarkBytes.Hash(MarkBytes.Of(writer, 9, 8192).AsSpan(0, length));
+        Judgement judgement = Judge.Run([new WriterLife(3, "one", new WriterState(), operations)], [WriterState.Parse($"a/1 7 1 {length} 0 rest@{hash}:{length}\n")], []);
+        Assert.Equal(isRight, judgement.Violations.Count == 0);
     }
 
     [Fact]
@@ -57,11 +69,11 @@ public sealed class JudgeTests
             new(OperationKind.Append, "a/2", "", 5, 32) { Started = 11, Answered = 12 },
             new(OperationKind.Append, "a/1", "", 4, 64) { Started = 13 },
         ];
-        return Judge.Run([new WriterLife("one", new WriterState(), operations)], [WriterState.Parse(scan)], []);
+        return Judge.Run([new WriterLife(3, "one", new WriterState(), operations)], [WriterState.Parse(scan)], []);
     }
 
     private static WriterLife Life(string name, params (long Started, long Answered)[] times) =>
-        new(name, new WriterState(), [.. times.Select((time, index) => new Operation(OperationKind.Create, $"a/{index}") { Started = time.Started, Answered = time.Answered })]);
+        new(3, name, new WriterState(), [.. times.Select((time, index) => new Operation(OperationKind.Create, $"a/{index}") { Started = time.Started, Answered = time.Answered })]);
 
     private static WriterState Found(int files) => WriterState.Parse(string.Concat(Enumerable.Range(0, files).Select(index => $"a/{index} {index} 1 0 0\n")));
 }

@@ -14,6 +14,7 @@ internal sealed class Writer(int index, WriterProfile profile, Random random)
 
     private const string NotConnected = "error 107";
     private const string ConnectionAborted = "error 103";
+    private const string ShortWrite = "error 61";
 
     private long _number = 1;
     private List<Operation> _operations = [];
@@ -27,8 +28,11 @@ internal sealed class Writer(int index, WriterProfile profile, Random random)
     /// <summary>An error that no crash explains; null when there was none.</summary>
     public string? Failure { get; private set; }
 
+    /// <summary>A write that was done in part: only a daemon that died meanwhile explains it.</summary>
+    public bool WroteShort { get; private set; }
+
     /// <summary>The life that ended: what recovery is compared with.</summary>
-    public WriterLife Life => new(Directory, State, _operations);
+    public WriterLife Life => new(index, Directory, State, _operations);
 
     /// <summary>Marks that this writer's whole life has written.</summary>
     public long MarkCount { get; private set; }
@@ -38,7 +42,7 @@ internal sealed class Writer(int index, WriterProfile profile, Random random)
 
     public void Start(string mountPoint)
     {
-        (_operations, _isEnding) = ([], false);
+        (_operations, _isEnding, WroteShort) = ([], false, false);
         _client = Shell.Start([KillBuild.Client, "agent", $"{mountPoint}/{Directory}", index.ToString(CultureInfo.InvariantCulture)]);
         _thread = new Thread(Run) { Name = Directory, IsBackground = true };
         _thread.Start();
@@ -67,8 +71,8 @@ internal sealed class Writer(int index, WriterProfile profile, Random random)
 
     private void Run()
     {
-        var plan = new WriterPlan(profile, random, _number);
         WriterState now = State.Clone();
+        var plan = new WriterPlan(profile, random, _number, now);
         try
         {
             while (true)
@@ -101,9 +105,11 @@ internal sealed class Writer(int index, WriterProfile profile, Random random)
 
     private void NoteEnd(Operation operation, string? answer)
     {
+        // The daemon may have died by itself at its point, and the errors tell it first.
         if (_isEnding || answer is NotConnected or ConnectionAborted)
             return;
-        // The daemon may have died by itself at its point, and the errors tell it first.
-        Failure = $"writer {Directory}: {operation.Line} answered '{answer}'";
+        WroteShort = answer == ShortWrite;
+        if (!WroteShort)
+            Failure = $"writer {Directory}: {operation.Line} answered '{answer}'";
     }
 }

@@ -1,31 +1,46 @@
 namespace DynamicFs.KillTests.Oracle;
 
 /// <summary>How a writer behaves.</summary>
-/// <param name="SmallestMark">Bytes; all sizes are multiples of 8.</param>
+/// <param name="SmallestMark">Bytes.</param>
+/// <param name="MarkUnit">All sizes are multiples of this: 8, or whole pages.</param>
 /// <param name="SyncShare">Percent of operations that are syncs.</param>
 /// <param name="MostBytes">Its files are shrunk when they have more together.</param>
-internal sealed record WriterProfile(string Name, int SmallestMark, int LargestMark, int AppendShare, int SyncShare, int MostFiles, long MostBytes)
+internal sealed record WriterProfile(string Name, int SmallestMark, int LargestMark, int MarkUnit, int AppendShare, int SyncShare, int MostFiles, long MostBytes)
 {
     /// <summary>A log: short records, synced all the time.</summary>
-    public static WriterProfile Log { get; } = new("log", 32, 512, 45, 45, 6, 256 << 10);
+    public static WriterProfile Log { get; } = new("log", 32, 512, 8, 45, 45, 6, 256 << 10);
 
     /// <summary>Everything: editors' saves, renames, links, copies, truncations.</summary>
-    public static WriterProfile Mixed { get; } = new("mixed", 32, 8192, 30, 12, 24, 2 << 20);
+    public static WriterProfile Mixed { get; } = new("mixed", 32, 8192, 8, 30, 12, 24, 2 << 20);
 
     /// <summary>Much is done, little is synced: what is there afterwards must still be one moment.</summary>
-    public static WriterProfile Lazy { get; } = new("lazy", 32, 60_000, 50, 1, 40, 8 << 20);
+    public static WriterProfile Lazy { get; } = new("lazy", 32, 60_000, 8, 50, 1, 40, 8 << 20);
 
     /// <summary>Large files: extents of their own, commits instead of journal batches.</summary>
-    public static WriterProfile Bulk { get; } = new("bulk", 100_000, 900_000, 80, 5, 6, 48 << 20);
+    public static WriterProfile Bulk { get; } = new("bulk", 100_000, 900_000, 4096, 80, 5, 6, 48 << 20);
 }
 
 /// <summary>Chooses the next operation of a writer from a seed and from what its files are now.</summary>
-internal sealed class WriterPlan(WriterProfile profile, Random random, long firstNumber)
+internal sealed class WriterPlan
 {
+    private const int PageBytes = 4096;
     private static readonly string[] s_directories = ["a", "b"];
 
+    private readonly WriterProfile _profile;
+    private readonly Random _random;
     private readonly Queue<Operation> _planned = new();
-    private long _number = firstNumber;
+    private long _number;
+
+    /// <param name="begin">What the writer's files are: parts of marks that a crash left are cut off first.</param>
+    public WriterPlan(WriterProfile profile, Random random, long firstNumber, WriterState begin)
+    {
+        (_profile, _random, _number) = (profile, random, firstNumber);
+        foreach ((string name, FileState file) in begin.Names.DistinctBy(pair => pair.Value))
+        {
+            if (file.PartOffset is { } offset)
+                _planned.Enqueue(new Operation(OperationKind.Truncate, name, Offset: offset));
+        }
+    }
 
     public static IReadOnlyList<string> Directories => s_directories;
 
@@ -39,12 +54,12 @@ internal sealed class WriterPlan(WriterProfile profile, Random random, long firs
         if (state.Names.Count < 2)
             return new Operation(OperationKind.Create, NewName());
         string name = Pick(state);
-        if (state.TotalBytes > profile.MostBytes || state.Names.Count > profile.MostFiles)
+        if (state.TotalBytes > _profile.MostBytes || state.Names.Count > _profile.MostFiles)
             return new Operation(OperationKind.Unlink, name);
-        int share = random.Next(100);
-        if ((share -= profile.AppendShare) < 0)
+        int share = _random.Next(100);
+        if ((share -= _profile.AppendShare) < 0)
             return Append(name);
-        if ((share -= profile.SyncShare) < 0)
+        if ((share -= _profile.SyncShare) < 0)
             return Sync(name);
         return Change(state, name);
     }
@@ -53,7 +68,7 @@ internal sealed class WriterPlan(WriterProfile profile, Random random, long firs
     {
         FileState file = state.Names[name];
         string other = Pick(state);
-        switch (random.Next(12))
+        switch (_random.Next(12))
         {
             case 0 or 1:
                 return new Operation(OperationKind.Create, NewName());
@@ -65,11 +80,10 @@ internal sealed class WriterPlan(WriterProfile profile, Random random, long firs
                 return new Operation(OperationKind.Exchange, name, other);
             case 5:
                 return new Operation(OperationKind.Link, name, NewName());
-            case 6 when file.Marks.Count > 0:
-                int place = random.Next(file.Marks.Count);
-                return new Operation(OperationKind.Place, name, "", _number++, file.Marks[place].Size, OffsetOf(file, place));
+            case 6 when PlaceIn(name, file) is { } overwrite:
+                return overwrite;
             case 7 when file.Marks.Count > 0:
-                return new Operation(OperationKind.Truncate, name, Offset: OffsetOf(file, random.Next(file.Marks.Count)));
+                return new Operation(OperationKind.Truncate, name, Offset: OffsetOf(file, _random.Next(file.Marks.Count)));
             case 8 when file.Length is > 0 and < 900_000:
                 string copy = NewName();
                 _planned.Enqueue(new Operation(OperationKind.Copy, name, copy));
@@ -90,23 +104,35 @@ internal sealed class WriterPlan(WriterProfile profile, Random random, long firs
         _planned.Enqueue(Append(fresh));
         _planned.Enqueue(new Operation(OperationKind.Sync, fresh));
         _planned.Enqueue(new Operation(OperationKind.Rename, fresh, name));
-        if (random.Next(2) == 0)
+        if (_random.Next(2) == 0)
             _planned.Enqueue(new Operation(OperationKind.SyncDirectory, name.Split('/')[0]));
         return new Operation(OperationKind.Create, fresh);
     }
 
-    private Operation Append(string name) => new(OperationKind.Append, name, "", _number++, random.Next(profile.SmallestMark, profile.LargestMark) / 8 * 8);
+    private Operation Append(string name) =>
+        new(OperationKind.Append, name, "", _number++, _random.Next(_profile.SmallestMark, _profile.LargestMark) / _profile.MarkUnit * _profile.MarkUnit);
 
-    private Operation Sync(string name) => random.Next(6) switch
+    /// <summary>An overwrite in one request: half of one could not be told from damage.</summary>
+    private Operation? PlaceIn(string name, FileState file)
+    {
+        if (file.Marks.Count == 0)
+            return null;
+        int place = _random.Next(file.Marks.Count);
+        (long offset, int size) = (OffsetOf(file, place), file.Marks[place].Size);
+        bool isOneRequest = offset % PageBytes == 0 ? size % PageBytes == 0 || size < PageBytes : (offset % PageBytes) + size <= PageBytes;
+        return isOneRequest ? new Operation(OperationKind.Place, name, "", _number++, size, offset) : null;
+    }
+
+    private Operation Sync(string name) => _random.Next(6) switch
     {
         0 => new Operation(OperationKind.SyncDirectory, name.Split('/')[0]),
         1 => new Operation(OperationKind.DataSync, name),
         _ => new Operation(OperationKind.Sync, name),
     };
 
-    private string Pick(WriterState state) => state.Names.Keys.ElementAt(random.Next(state.Names.Count));
+    private string Pick(WriterState state) => state.Names.Keys.ElementAt(_random.Next(state.Names.Count));
 
-    private string NewName() => $"{s_directories[random.Next(s_directories.Length)]}/{_number++}";
+    private string NewName() => $"{s_directories[_random.Next(s_directories.Length)]}/{_number++}";
 
     private static long OffsetOf(FileState file, int index) => file.Marks.Take(index).Sum(mark => (long)mark.Size);
 }

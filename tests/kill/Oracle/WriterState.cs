@@ -4,8 +4,11 @@ using System.Text;
 
 namespace DynamicFs.KillTests.Oracle;
 
-/// <summary>A mark in a file: its number and how many bytes it has.</summary>
-internal readonly record struct Mark(long Number, int Size);
+/// <summary>A mark in a file: its number and how many bytes it has. <paramref name="IsPart"/>: bytes at the end that are no whole mark, and the number is their hash.</summary>
+internal readonly record struct Mark(long Number, int Size, bool IsPart = false)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{(IsPart ? "rest@" : "")}{Number}:{Size}");
+}
 
 /// <summary>A file as the oracle sees it. Two names of one file share one instance.</summary>
 internal sealed class FileState
@@ -13,10 +16,13 @@ internal sealed class FileState
     public List<Mark> Marks { get; init; } = [];
     public long Attribute { get; set; }
 
-    /// <summary>What is wrong with it beyond any model: a torn mark, a wrong length or link count. Empty for modelled files.</summary>
+    /// <summary>What is wrong with it beyond any model: a wrong length or link count. Empty for modelled files.</summary>
     public string Damage { get; init; } = "";
 
     public long Length => Marks.Sum(mark => (long)mark.Size);
+
+    /// <summary>Where the bytes begin that a crash in the middle of a write left; null when there are none.</summary>
+    public long? PartOffset => Marks.Count > 0 && Marks[^1].IsPart ? Length - Marks[^1].Size : null;
 }
 
 /// <summary>
@@ -122,7 +128,7 @@ internal sealed class WriterState
             first.TryAdd(file, name);
             var line = new StringBuilder($"{name} ={first[file]} attribute={file.Attribute}");
             foreach (Mark mark in file.Marks)
-                line.Append(CultureInfo.InvariantCulture, $" {mark.Number}:{mark.Size}");
+                line.Append(' ').Append(mark);
             lines.Add(line.Append(file.Damage).ToString());
         }
 
@@ -152,15 +158,21 @@ internal sealed class WriterState
         string damage = "";
         foreach (string word in words[5..])
         {
-            if (word.Contains('@'))
+            if (word.StartsWith("length@", StringComparison.Ordinal))
                 damage += " " + word;
             else
-                marks.Add(new Mark(long.Parse(word.Split(':')[0], CultureInfo.InvariantCulture), int.Parse(word.Split(':')[1], CultureInfo.InvariantCulture)));
+                marks.Add(ParseMark(word));
         }
 
         if (words[2] != names.ToString(CultureInfo.InvariantCulture))
             damage += $" {words[2]}-links-but-{names}-names";
         return new FileState { Marks = marks, Attribute = long.Parse(words[4], CultureInfo.InvariantCulture), Damage = damage };
+    }
+
+    private static Mark ParseMark(string word)
+    {
+        string[] parts = word.Split('@')[^1].Split(':');
+        return new Mark(long.Parse(parts[0], CultureInfo.InvariantCulture), int.Parse(parts[1], CultureInfo.InvariantCulture), word.StartsWith("rest@", StringComparison.Ordinal));
     }
 
     private static int IndexAt(List<Mark> marks, long offset)

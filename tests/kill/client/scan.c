@@ -1,7 +1,9 @@
 /*
  * Tells what a writer's directory holds, one line per name that is not a directory:
  *
- *   NAME INODE LINKS SIZE ATTRIBUTE NUMBER:SIZE...      and "torn@OFFSET" where no right mark starts
+ *   NAME INODE LINKS SIZE ATTRIBUTE NUMBER:SIZE...
+ *
+ * and "rest@HASH:SIZE" for everything from where no whole mark starts.
  */
 #include "client.h"
 
@@ -9,6 +11,14 @@
 #include <sys/xattr.h>
 
 static uint32_t writer_number;
+
+static uint64_t hash_of(const unsigned char *bytes, off_t length)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (off_t at = 0; at < length; at++)
+        hash = (hash ^ bytes[at]) * 0x100000001b3u;
+    return hash >> 1;
+}
 
 static void scan_marks(const char *name, off_t size)
 {
@@ -27,7 +37,7 @@ static void scan_marks(const char *name, off_t size)
         struct mark mark;
         size_t right = read_mark(bytes + at, length - at, writer_number, &mark);
         if (right == 0) {
-            printf(" torn@%lld", (long long)at);
+            printf(" rest@%llu:%lld", (unsigned long long)hash_of(bytes + at, length - at), (long long)(length - at));
             break;
         }
         printf(" %llu:%u", (unsigned long long)mark.number, mark.size);

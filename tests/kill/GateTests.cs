@@ -1,0 +1,102 @@
+using DynamicFs.KillTests.Campaign;
+using DynamicFs.KillTests.Pool;
+using DynamicFs.KillTests.Workloads;
+using Xunit;
+using Xunit.Abstractions;
+
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace DynamicFs.KillTests;
+
+/// <summary>The short form of tools/kill-campaign. Seeds are fresh and shown; timing makes every run another one anyway.</summary>
+public sealed class GateTests(ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData("ext4")]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public void Nothing_acknowledged_is_lost_when_the_daemon_is_killed(string filesystem)
+    {
+        using KillCampaign campaign = Campaign(filesystem, random => [new MarkWorkload(random)], out RoundPlans plans);
+        for (int round = 0; round < 4; round++)
+            campaign.Round(plans.Kill(round));
+        campaign.Fsck(0, 10);
+        campaign.Finish(0, 10);
+        AssertUseful(campaign.Tally);
+    }
+
+    [Fact]
+    public void Nothing_acknowledged_is_lost_at_any_named_point()
+    {
+        using KillCampaign campaign = Campaign("directory", random => [new MarkWorkload(random)], out _);
+        foreach (NamedPoint point in RoundPlans.Serving)
+            campaign.Round(new RoundPlan { Point = point with { Count = 1 + (point.Count / 4) } });
+        foreach (NamedPoint point in RoundPlans.Mounting)
+            campaign.Round(new RoundPlan { Interrupted = [point with { Count = 1 }], Length = TimeSpan.FromMilliseconds(100) });
+        campaign.Fsck(0, 10);
+        campaign.Finish(0, 10);
+        AssertUseful(campaign.Tally);
+        foreach (NamedPoint point in RoundPlans.Serving)
+            Assert.True(campaign.Tally.Points.ContainsKey(point.Name), $"no life came to {point.Name}");
+    }
+
+    [Theory]
+    [InlineData("ext4-writeback")]
+    [InlineData("xfs")]
+    public void Nothing_acknowledged_is_lost_when_the_disks_lose_power(string filesystem)
+    {
+        using KillCampaign campaign = Campaign(filesystem, random => [new MarkWorkload(random)], out RoundPlans plans);
+        for (int round = 0; round < 5; round++)
+            campaign.Round(plans.Cut(round));
+        campaign.Finish(0, 10);
+        Assert.Equal(5, campaign.Tally.Cuts);
+        AssertUseful(campaign.Tally);
+    }
+
+    [Fact]
+    public void Databases_and_repositories_survive_kills_and_power_cuts()
+    {
+        using KillCampaign campaign = Campaign("ext4-writeback", Applications, out RoundPlans plans);
+        for (int round = 0; round < 2; round++)
+        {
+            campaign.Round(plans.Kill(round) with { Interrupted = [] });
+            campaign.Round(plans.Cut(round));
+        }
+
+        campaign.Finish(0, 10);
+        output.WriteLine($"{campaign.Tally.TransactionsCommitted} transactions");
+        Assert.True(campaign.Tally.TransactionsCommitted > 0);
+    }
+
+    /// <summary>A daemon that syncs nothing keeps its promises through every kill; a power cut must find it out.</summary>
+    [Fact]
+    public void A_daemon_that_does_not_sync_is_found_out_by_a_power_cut()
+    {
+        using KillCampaign campaign = Campaign("ext4-writeback", random => [new MarkWorkload(random)], out _);
+        campaign.Settings["DYNFS_NO_FSYNC"] = "1";
+        Assert.Throws<KillViolationException>(() =>
+        {
+            for (int round = 0; round < 6; round++)
+                campaign.Round(new RoundPlan { Length = TimeSpan.FromMilliseconds(500), Cut = [0, 1, 2, 3, 4, 5] });
+        });
+    }
+
+    internal static IReadOnlyList<IWorkload> Applications(Random random) =>
+        [new SqliteWorkload("WAL", "FULL"), new SqliteWorkload("DELETE", "EXTRA"), new SqliteWorkload("TRUNCATE", "FULL"), new GitWorkload()];
+
+    private KillCampaign Campaign(string filesystem, Func<Random, IReadOnlyList<IWorkload>> workloads, out RoundPlans plans)
+    {
+        int seed = Environment.TickCount;
+        output.WriteLine($"{filesystem}, seed {seed}");
+        plans = new RoundPlans(new Random(seed));
+        return new KillCampaign(DiskKind.Named(filesystem), seed, workloads, output.WriteLine);
+    }
+
+    /// <summary>A run in which nothing was promised proves nothing.</summary>
+    private void AssertUseful(Tally tally)
+    {
+        output.WriteLine($"{tally.Kills} kills, {tally.MarksAcknowledged} of {tally.MarksWritten} marks acknowledged");
+        Assert.True(tally.MarksAcknowledged > 0);
+        Assert.Equal(0, tally.MarksLost);
+    }
+}
