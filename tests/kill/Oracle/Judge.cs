@@ -93,15 +93,23 @@ internal static class Judge
         return parted.IsSame(found);
     }
 
+    /// <summary>The name whose marks an operation may take away.</summary>
+    private static string? Victim(Operation operation) => operation.Kind switch
+    {
+        OperationKind.Rename => operation.Other,
+        OperationKind.Unlink or OperationKind.Truncate or OperationKind.Place => operation.Name,
+        _ => null,
+    };
+
     private static (string Text, int LostMarks) Describe(WriterLife life, WriterState found, int least, List<int> matches)
     {
         WriterState model = life.Before.Clone();
         foreach (Operation operation in life.Operations.Take(least))
             model.Apply(operation);
         HashSet<long> there = [.. found.Names.Values.SelectMany(file => file.Marks).Select(mark => mark.Number)];
-        HashSet<long> touchedLater = [.. life.Operations.Skip(least).SelectMany(operation => new[] { operation.Name, operation.Other }).Select(name => model.Names.GetValueOrDefault(name))
+        HashSet<long> takenLater = [.. life.Operations.Skip(least).Select(Victim).OfType<string>().Select(name => model.Names.GetValueOrDefault(name))
             .OfType<FileState>().SelectMany(file => file.Marks).Select(mark => mark.Number)];
-        int lost = model.Names.Values.SelectMany(file => file.Marks).Select(mark => mark.Number).Distinct().Count(number => !there.Contains(number) && !touchedLater.Contains(number));
+        int lost = model.Names.Values.SelectMany(file => file.Marks).Select(mark => mark.Number).Distinct().Count(number => !there.Contains(number) && !takenLater.Contains(number));
         IReadOnlyList<string> expected = model.Lines(), actual = found.Lines();
         string verdict = matches.Count > 0 ? $"is as after operation {matches[^1]}, but {least} were acknowledged" : $"matches no moment; the first {least} operations were acknowledged";
         string[] tail = [.. life.Operations.Select((operation, index) => $"  {index + 1} {operation.Line}{(operation.Answered == 0 ? " (not answered)" : "")}").Skip(Math.Max(0, least - 5)).Take(40)];

@@ -26,7 +26,7 @@ public sealed class JudgeTests
     [InlineData("a/1 7 2 104 0 1:40 2:64\n", 0)] // a link too many
     [InlineData("a/1 7 1 104 4 1:40 2:64\n", 0)] // an attribute of nobody
     [InlineData("a/1 7 2 104 0 1:40 2:64\na/2 7 2 104 0 1:40 2:64\n", 0)] // two names of one file
-    [InlineData("a/1 7 1 168 0 1:40 2:64 4:64\na/2 8 1 32 0 5:32\n", 0)] // an operation of the middle is missing
+    [InlineData("a/1 7 1 168 0 1:40 2:64 4:64\na/2 8 1 0 0\n", 0)] // an operation of the middle is missing
     public void Anything_else_is_found(string scan, int lost)
     {
         Judgement judgement = Verdict(scan);

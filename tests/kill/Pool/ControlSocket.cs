@@ -11,7 +11,7 @@ internal static class ControlSocket
         try
         {
             string path = Directory.EnumerateFiles(Path.Combine(stateDirectory, "run"), "*.sock").First();
-            using var client = new HttpClient(new SocketsHttpHandler
+            var handler = new SocketsHttpHandler
             {
                 ConnectCallback = async (_, cancellation) =>
                 {
@@ -19,7 +19,8 @@ internal static class ControlSocket
                     await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
                     return new NetworkStream(socket, ownsSocket: true);
                 },
-            }) { Timeout = limit };
+            };
+            using var client = new HttpClient(handler) { Timeout = limit };
             using HttpResponseMessage answer = client.Send(new HttpRequestMessage(HttpMethod.Post, "http://dynfs/v1/sync"));
             return answer.IsSuccessStatusCode;
         }
