@@ -158,9 +158,16 @@ internal sealed class FreeSpace
         {
             try
             {
+                long writtenBefore;
+                lock (owner._lock)
+                    writtenBefore = WrittenBytes;
                 DiskSpace space = Member.Disk!.Space();
                 lock (owner._lock)
-                    (Space, IsKnown, IsFull, WrittenBytes) = (space, true, false, 0);
+                {
+                    // What was written while the disk was asked may not be in its answer: it stays counted.
+                    WrittenBytes -= writtenBefore;
+                    (Space, IsKnown, IsFull) = (space, true, false);
+                }
             }
             catch (DiskException e)
             {

@@ -19,8 +19,9 @@ internal enum Shortage
 /// </summary>
 internal sealed class Placement(FreeSpace space, Random random)
 {
-    /// <summary>Placement may use half of the reserve.</summary>
+    /// <summary>Placement may use half of the reserve; when that is not enough for what was accepted, three quarters.</summary>
     private const int ReserveDivisor = 2;
+    private const int LastReserveDivisor = 4;
 
     /// <summary>Protects <paramref name="random"/>; a leaf lock.</summary>
     private readonly Lock _lock = new();
@@ -31,7 +32,17 @@ internal sealed class Placement(FreeSpace space, Random random)
     /// </summary>
     public MemberDisk?[]? Choose(ExtentId extent, RedundancyScheme scheme, int fragmentBytes, out Shortage shortage)
     {
-        MemberRoom[] rooms = space.Survey(ReserveDivisor);
+        MemberDisk?[]? places = Choose(extent, scheme, fragmentBytes, ReserveDivisor, out shortage);
+        if (shortage != Shortage.TooLittleSpace)
+            return places;
+        // Fragments being written count twice while the disks are asked, so one more look may show more.
+        space.NoteDeletion();
+        return Choose(extent, scheme, fragmentBytes, LastReserveDivisor, out shortage);
+    }
+
+    private MemberDisk?[]? Choose(ExtentId extent, RedundancyScheme scheme, int fragmentBytes, int reserveDivisor, out Shortage shortage)
+    {
+        MemberRoom[] rooms = space.Survey(reserveDivisor);
         int count = Math.Min(scheme.Width, rooms.Length);
         List<MemberRoom> roomy = [.. rooms.Where(room => room.ShareBytes >= fragmentBytes)];
         shortage = count < scheme.MinWrite ? Shortage.TooFewWritable : roomy.Count < count ? Shortage.TooLittleSpace : Shortage.None;
@@ -53,7 +64,7 @@ internal sealed class Placement(FreeSpace space, Random random)
     /// <summary>Another disk for one fragment, none of those in <paramref name="tried"/>; null when nowhere fits. Claims its space.</summary>
     public MemberDisk? Replace(IReadOnlySet<int> tried, int fragmentBytes)
     {
-        List<MemberRoom> roomy = [.. space.Survey(ReserveDivisor).Where(room => room.ShareBytes >= fragmentBytes && !tried.Contains(room.Member.Index))];
+        List<MemberRoom> roomy = [.. space.Survey(LastReserveDivisor).Where(room => room.ShareBytes >= fragmentBytes && !tried.Contains(room.Member.Index))];
         if (roomy.Count == 0)
             return null;
         MemberDisk member = Sample(roomy, 1)[0];
