@@ -46,6 +46,7 @@ internal sealed unsafe class FuseReader
         string reason;
         while (true)
         {
+            _session.Patience.Await();
             Errno errno = LibcFuse.Read(_session.Device, _buffer.Request, FuseBuffer.RequestCapacity, out int count);
             if (errno == Errno.None)
             {

@@ -45,6 +45,7 @@ public sealed class FuseSession : IDisposable
         Trace = options.Trace ? new FuseTrace(Log) : null;
         _baseReaders = options.ReaderCount > 0 ? Math.Min(options.ReaderCount, MaxReaders) : Math.Clamp(2 * Environment.ProcessorCount, 4, 32);
         _allowedReaders = _baseReaders;
+        Patience = new FusePatience(() => LibcFuse.HasRequest(Device));
         _watch = new FuseWatch(this, options.SlowRequestAfter);
     }
 
@@ -56,6 +57,7 @@ public sealed class FuseSession : IDisposable
     internal SafeFileHandle Device => _mount.Device;
     internal FuseHandler Handler { get; }
     internal FuseMetrics Metrics { get; }
+    internal FusePatience Patience { get; }
     internal FuseTrace? Trace { get; }
     internal ILogger Log { get; }
     internal int BaseReaders => _baseReaders;

@@ -52,6 +52,23 @@ internal static unsafe partial class LibcFuse
         return Result(returned);
     }
 
+    /// <summary>True when a request waits to be read.</summary>
+    public static bool HasRequest(SafeFileHandle device)
+    {
+        var poll = new PollDescriptor { Descriptor = (int)device.DangerousGetHandle(), Events = 1 };
+        return PollNative(&poll, 1, 0) > 0;
+    }
+
+    private struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    [LibraryImport(Library, EntryPoint = "poll")]
+    private static partial int PollNative(PollDescriptor* descriptors, nuint count, int timeoutMs);
+
     /// <summary>Writes one whole message; the device takes all of it or fails.</summary>
     public static Errno Write(SafeFileHandle device, byte* source, int lengthBytes) => Result(WriteNative(device, source, lengthBytes));
 
