@@ -9,7 +9,7 @@ namespace DynamicFs.Fuse;
 /// </summary>
 internal sealed class FusePatience(Func<bool> hasRequest)
 {
-    private const int LookMicroseconds = 20;
+    private const int LookMicroseconds = 50;
 
     /// <summary>After so many looks in vain, one request in <see cref="TrialInterval"/> is followed by a look.</summary>
     private const int MaxFailures = 4;
