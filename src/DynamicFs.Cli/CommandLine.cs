@@ -19,7 +19,9 @@ internal static class CommandLine
         var errors = new ErrorOutput(surroundings.Out, surroundings.Error, json);
         try
         {
-            ParseResult result = Build(surroundings).Parse(MountHelperArguments.Translate(args), new ParserConfiguration { ResponseFileTokenReplacer = null });
+            RootCommand root = Build(surroundings);
+            string[] translated = MountHelperArguments.Translate(args, [.. root.Subcommands.Select(verb => verb.Name)]);
+            ParseResult result = root.Parse(translated, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (result.Action is ParseErrorAction)
                 return errors.Report(ErrorId.Usage, string.Join("; ", result.Errors.Select(e => e.Message)) + ": see 'dynfs --help'");
             var invocation = new InvocationConfiguration
@@ -48,6 +50,8 @@ internal static class CommandLine
         root.Subcommands.Add(UmountVerb.Build(frame));
         root.Subcommands.Add(StatusVerb.Build(frame));
         root.Subcommands.Add(DiskVerb.Build(frame));
+        foreach (Command verb in HealthVerbs.Build(frame))
+            root.Subcommands.Add(verb);
         root.Subcommands.Add(SyncVerb.Build(frame));
         root.Subcommands.Add(FsckVerb.Build(frame));
         root.Subcommands.Add(RootsVerb.Build(frame));

@@ -6,11 +6,10 @@ namespace DynamicFs.Cli;
 /// </summary>
 internal static class MountHelperArguments
 {
-    private static readonly string[] Verbs = ["create", "mount", "umount", "status", "disk", "sync", "fsck", "roots", "explain"];
-
-    public static string[] Translate(string[] args)
+    /// <param name="verbs">The verbs of the tool; anything else in front is what mount(8) puts there.</param>
+    public static string[] Translate(string[] args, IReadOnlyCollection<string> verbs)
     {
-        if (args.Length < 2 || args[0].StartsWith('-') || args[0].StartsWith('[') || Verbs.Contains(args[0]) || args[1].StartsWith('-'))
+        if (args.Length < 2 || args[0].StartsWith('-') || args[0].StartsWith('[') || verbs.Contains(args[0]) || args[1].StartsWith('-'))
             return args;
 
         var translated = new List<string> { "mount", args[0], args[1] };

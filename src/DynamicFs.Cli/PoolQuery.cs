@@ -27,6 +27,9 @@ internal static class PoolQuery
         }
     }
 
+    public static HealthReport Health(string source, Surroundings surroundings)
+        => Ask(source, surroundings, live => live.Ask(PoolControl.HealthPath, ReportJson.Readable.HealthReport), open => open.HealthReport());
+
     public static RootsReport Roots(string source, Surroundings surroundings)
         => Ask(source, surroundings, live => live.Roots(), open => open.Roots());
 
@@ -62,7 +65,7 @@ internal static class PoolQuery
     }
 
     /// <summary>The live mount of the pool, found by its name, or by the label of the disk that was named.</summary>
-    private static LivePool? Mounted(string source, Surroundings surroundings)
+    internal static LivePool? Mounted(string source, Surroundings surroundings)
     {
         LiveMount[] mounts = [.. surroundings.LiveMounts.List()];
         if (mounts.Length == 0)

@@ -32,6 +32,12 @@ public sealed record PoolOpening
     /// <summary>How long to wait for another process to let go of the disks: a daemon that was just told to unmount.</summary>
     public TimeSpan WaitLock { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Only the pool itself is changed, no file: then too few healthy disks for data are no reason to refuse.</summary>
+    public bool Administer { get; init; }
+
+    /// <summary>A disk (number, path, id) to be used as if it were HEALTHY: an operator is about to say so. Else a pool with too few healthy disks could never get them back.</summary>
+    public string? Revive { get; init; }
+
     /// <summary>Reading leaves the access time alone; else it follows relatime.</summary>
     public bool NoAtime { get; init; }
 
@@ -57,6 +63,7 @@ public sealed partial class Pool : IDisposable
     private readonly FileSystem? _files;
     private readonly PoolWatch? _watch;
     private readonly Workers? _workers;
+    private readonly PoolHealth _health;
     private readonly List<string> _warnings;
     private readonly string? _readOnlyReason;
     private readonly ILogger _log;
@@ -77,6 +84,8 @@ public sealed partial class Pool : IDisposable
         {
             if (newestSeen == Generation.None && !isReadOnly && registry.NewestSeen(Id) > _metadata.Root.Generation)
                 registry.Remove(Id);
+            _health = new PoolHealth(members, _metadata, loggers.CreateLogger("DynamicFs.Disks"));
+            Revive(opening.Revive);
             _metadata.ProblemReported += problem => LogWarning(_log, Name, problem);
             _extents = new ExtentStore(Id, _members, new ExtentStoreOptions(opening.VerifyDirect, opening.NoFsync));
             _catalog = new ExtentCatalog(_metadata.Pool);
@@ -87,9 +96,12 @@ public sealed partial class Pool : IDisposable
                 IsReadOnly = isReadOnly,
                 AccessTimes = opening.NoAtime ? AccessTimePolicy.None : AccessTimePolicy.Relative,
                 RootOwner = (LibcFuse.EffectiveUserId, LibcFuse.EffectiveGroupId),
+                BeforePublish = _health.BeforePublish,
+                MayLackDisks = opening.Administer,
             });
             _files.Start();
             _watch = new PoolWatch(this, _log);
+            _health.Start(_files);
             if (_files.IsReadOnly)
                 return;
             _workers = new Workers(new MaintenanceParts(_files, _extents, _metadata, _members, time, loggers.CreateLogger("DynamicFs.Maintenance")));
@@ -115,6 +127,7 @@ public sealed partial class Pool : IDisposable
     internal MetadataStore Metadata => _metadata;
     internal ExtentStore Extents => _extents;
     internal ExtentCatalog Catalog => _files?.Catalog ?? _catalog;
+    internal PoolHealth Health => _health;
 
     public static Pool Open(PoolOpening opening, PoolRegistry registry, ILoggerFactory loggers, TimeProvider? time = null)
     {
@@ -152,6 +165,7 @@ public sealed partial class Pool : IDisposable
         {
             _workers?.Dispose();
             _watch?.Dispose();
+            _health.Stop();
             _files?.Stop();
             if (_files?.Failure is { } failure)
                 throw new PoolException(failure.Id, failure.Message, failure);
@@ -159,6 +173,7 @@ public sealed partial class Pool : IDisposable
         }
         finally
         {
+            _health.Dispose();
             _extents.Dispose();
             _metadata.Dispose();
             foreach (MemberDisk member in _members)

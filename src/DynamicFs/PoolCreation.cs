@@ -167,7 +167,7 @@ public static class PoolCreation
         Members = ids,
         Scheme = scheme,
         Created = now,
-        Health = new DiskHealth(DiskState.Healthy, "new", now, "", "create"),
+        Health = DiskHealth.New(now, "create"),
     };
 
     private static void Prepare(LinuxDisk disk, DiskLabel label)

@@ -25,6 +25,7 @@ internal sealed partial class PoolMembers : IDisposable
         Warnings.AddRange(found.Notes);
         if (found.Members.Select(found.Find).FirstOrDefault(d => d?.Label.Features.NeedsReadOnly == true) is { } newer)
             ReadOnlyReason = $"disk {newer.Path} has a feature that this dynfs may only read";
+        Labels = [.. found.Members.Select(found.Find).OfType<FoundDisk>().Select(disk => disk.Label)];
         var disks = new List<MemberDisk>();
         for (int index = 0; index < found.Members.Count; index++)
             disks.Add(Member(index, found));
@@ -35,6 +36,12 @@ internal sealed partial class PoolMembers : IDisposable
     public string Name { get; }
     public IReadOnlyList<MemberDisk> Disks { get; }
     public List<string> Warnings { get; } = [];
+
+    /// <summary>The labels of the disks that are there.</summary>
+    public IReadOnlyList<DiskLabel> Labels { get; }
+
+    /// <summary>Disks whose filesystem is mounted read-only.</summary>
+    public HashSet<DiskId> ReadOnlyDisks { get; } = [];
 
     /// <summary>Why the pool must not be written although it was not asked for; null when it may.</summary>
     public string? ReadOnlyReason { get; private set; }
@@ -61,7 +68,9 @@ internal sealed partial class PoolMembers : IDisposable
             string? reason = CheckCount(found, opening);
             var members = new PoolMembers(found);
             members.ReadOnlyReason = reason ?? members.ReadOnlyReason;
-            members.Judge(found);
+            if (opening.Revive is { } revived && DiskName.Find(members.Disks, revived) is [{ IsPresent: true } disk])
+                disk.SetState(DiskState.Healthy);
+            members.Judge(found, opening.Administer);
             return members;
         }
     }
@@ -140,23 +149,24 @@ internal sealed partial class PoolMembers : IDisposable
         DiskId id = found.Members[index];
         string path = found.PathOf(id);
         return found.Take(id) is { } disk
-            ? new MemberDisk(index, id, disk.Path, disk.Disk, disk.Label.Health.State, new DiskQueue(disk.Path, QueueThreads))
+            ? new MemberDisk(index, id, disk.Path, disk.Disk, disk.Label.Health, new DiskQueue(disk.Path, QueueThreads))
             : new MemberDisk(index, id, path, null, DiskState.Healthy, new DiskQueue(path, threads: 0));
     }
 
     /// <summary>A disk on a read-only filesystem takes no fragments; with too few others nothing can be committed.</summary>
-    private void Judge(PoolDisks found)
+    private void Judge(PoolDisks found, bool isForAdministration)
     {
         foreach (MemberDisk member in Disks)
         {
             if (member.Disk is { } disk && member.State == DiskState.Healthy && disk.Space().IsReadOnly)
             {
                 member.SetState(DiskState.Degraded);
+                ReadOnlyDisks.Add(member.Id);
                 Warnings.Add($"disk {member.Name}: its filesystem is read-only; it serves reads only. Mount it read-write and mount the pool again");
             }
         }
 
-        int writable = Disks.Count(m => m.IsWritable);
+        int writable = Disks.Count(m => isForAdministration ? m.IsReadable : m.IsWritable);
         int needed = RootQuorum.Required(new PoolShape(found.Members, found.Scheme, []));
         if (writable < needed)
             ReadOnlyReason ??= $"only {writable} of {Disks.Count} disks can be written, {needed} are needed";

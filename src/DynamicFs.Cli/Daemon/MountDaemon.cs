@@ -66,7 +66,7 @@ internal static partial class MountDaemon
         }
 
         surroundings.State.EnsureRun();
-        var actions = new ControlActions(() => pool.Status(mount), Sync, pool.Roots, pool.Explain);
+        var actions = new ControlActions(() => pool.Status(mount), Sync, pool.Roots, pool.Explain) { Routes = PoolControl.Routes(pool) };
         using ControlServer control = ControlServer.Start(surroundings.LiveMounts.SocketPathOf(pool.Id), actions, loggers);
         surroundings.LiveMounts.Save(mount);
         using var signals = new StopSignals(signal =>

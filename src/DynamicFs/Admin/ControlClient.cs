@@ -29,6 +29,15 @@ public sealed class ControlClient : IDisposable
     public ExplainReport Explain(string path)
         => Send(HttpMethod.Get, $"/v1/explain?path={Uri.EscapeDataString(path)}", ReportJson.Readable.ExplainReport, Timeout.InfiniteTimeSpan);
 
+    /// <summary>A request without a body.</summary>
+    public T Ask<T>(string path, JsonTypeInfo<T> type) => Send(HttpMethod.Get, path, type, QuickLimit);
+
+    /// <summary>A request to do something, which takes as long as it takes.</summary>
+    public T Tell<T>(string path, JsonTypeInfo<T> type) => Send(HttpMethod.Post, path, type, Timeout.InfiniteTimeSpan);
+
+    public T Tell<T, TOrder>(string path, TOrder order, JsonTypeInfo<TOrder> orderType, JsonTypeInfo<T> type)
+        => Send(HttpMethod.Post, path, type, Timeout.InfiniteTimeSpan, JsonSerializer.SerializeToUtf8Bytes(order, orderType));
+
     public void Dispose() => _http.Dispose();
 
     private static async ValueTask<Stream> Connect(string path, CancellationToken stop)
@@ -46,17 +55,17 @@ public sealed class ControlClient : IDisposable
         }
     }
 
-    private T Send<T>(HttpMethod method, string address, JsonTypeInfo<T> type, TimeSpan limit)
+    private T Send<T>(HttpMethod method, string address, JsonTypeInfo<T> type, TimeSpan limit, byte[]? body = null)
     {
-        using var request = new HttpRequestMessage(method, address);
+        using var request = new HttpRequestMessage(method, address) { Content = body is null ? null : new ByteArrayContent(body) };
         using var stop = new CancellationTokenSource(limit);
         try
         {
             using HttpResponseMessage response = _http.Send(request, HttpCompletionOption.ResponseContentRead, stop.Token);
-            using Stream body = response.Content.ReadAsStream(stop.Token);
+            using Stream answer = response.Content.ReadAsStream(stop.Token);
             return response.IsSuccessStatusCode
-                ? JsonSerializer.Deserialize(body, type) ?? throw Broken("an empty answer")
-                : throw Failure(JsonSerializer.Deserialize(body, ReportJson.Readable.ErrorReport)?.Error);
+                ? JsonSerializer.Deserialize(answer, type) ?? throw Broken("an empty answer")
+                : throw Failure(JsonSerializer.Deserialize(answer, ReportJson.Readable.ErrorReport)?.Error);
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or IOException)
         {

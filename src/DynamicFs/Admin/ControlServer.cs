@@ -17,7 +17,14 @@ namespace DynamicFs.Admin;
 
 /// <summary>What the control socket can ask of a live mount. Each is called on a thread of its own and may block or throw <see cref="PoolException"/>.</summary>
 public sealed record ControlActions(
-    Func<PoolStatus> Status, Func<MountReport> Sync, Func<RootsReport> Roots, Func<string, ExplainReport> Explain);
+    Func<PoolStatus> Status, Func<MountReport> Sync, Func<RootsReport> Roots, Func<string, ExplainReport> Explain)
+{
+    /// <summary>Further requests, by "METHOD /path".</summary>
+    public IReadOnlyDictionary<string, ControlRoute> Routes { get; init; } = new Dictionary<string, ControlRoute>();
+}
+
+/// <summary>One request: gets the bytes of its body, gives the JSON of its answer.</summary>
+public delegate byte[] ControlRoute(byte[] body);
 
 /// <summary>
 /// HTTP on a unix socket beside a live mount: Kestrel alone, without host or container. The socket is 0600 in a directory of its owner, and every
@@ -25,6 +32,7 @@ public sealed record ControlActions(
 /// </summary>
 public sealed class ControlServer : IDisposable, IHttpApplication<IFeatureCollection>
 {
+    private const int MaxBodyBytes = 64 << 10;
     private const int SolSocket = 1;
     private const int SoPeerCredentials = 17;
 
@@ -37,6 +45,7 @@ public sealed class ControlServer : IDisposable, IHttpApplication<IFeatureCollec
         (_socketPath, _actions) = (socketPath, actions);
         var options = new KestrelServerOptions { AddServerHeader = false };
         options.Limits.MaxConcurrentConnections = 32;
+        options.Limits.MaxRequestBodySize = MaxBodyBytes;
         options.ListenUnixSocket(SocketPath.Bindable(socketPath), listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
@@ -95,6 +104,9 @@ public sealed class ControlServer : IDisposable, IHttpApplication<IFeatureCollec
                 case "GET /v1/explain":
                     await Reply(http, _actions.Explain(http.Request.Query["path"].ToString()), ReportJson.Readable.ExplainReport);
                     break;
+                case var name when _actions.Routes.TryGetValue(name, out ControlRoute? route):
+                    await Reply(http, route(await Body(http)));
+                    break;
                 default:
                     await Fail(http, StatusCodes.Status404NotFound, ErrorId.Usage, $"no such request: {http.Request.Method} {http.Request.Path}");
                     break;
@@ -103,6 +115,10 @@ public sealed class ControlServer : IDisposable, IHttpApplication<IFeatureCollec
         catch (PoolException e)
         {
             await Fail(http, StatusCodes.Status409Conflict, e.Id, e.Message);
+        }
+        catch (JsonException e)
+        {
+            await Fail(http, StatusCodes.Status400BadRequest, ErrorId.Usage, $"the request makes no sense: {e.Message}");
         }
         catch (Exception e) when (e is CorruptionException or DiskException)
         {
@@ -116,9 +132,19 @@ public sealed class ControlServer : IDisposable, IHttpApplication<IFeatureCollec
         await Reply(http, ErrorReport.For(id, message), ReportJson.Readable.ErrorReport);
     }
 
-    private static async Task Reply<T>(DefaultHttpContext http, T report, JsonTypeInfo<T> type)
+    private static Task Reply<T>(DefaultHttpContext http, T report, JsonTypeInfo<T> type) => Reply(http, JsonSerializer.SerializeToUtf8Bytes(report, type));
+
+    private static async Task<byte[]> Body(DefaultHttpContext http)
     {
-        byte[] body = JsonSerializer.SerializeToUtf8Bytes(report, type);
+        if (http.Request.ContentLength > MaxBodyBytes)
+            throw new PoolException(ErrorId.Usage, $"a request has at most {MaxBodyBytes} bytes");
+        using var body = new MemoryStream();
+        await http.Request.Body.CopyToAsync(body);
+        return body.ToArray();
+    }
+
+    private static async Task Reply(DefaultHttpContext http, byte[] body)
+    {
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = body.Length;
         await http.Response.Body.WriteAsync(body);

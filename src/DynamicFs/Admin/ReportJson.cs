@@ -14,6 +14,10 @@ namespace DynamicFs.Admin;
 [JsonSerializable(typeof(RootsReport))]
 [JsonSerializable(typeof(ExplainReport))]
 [JsonSerializable(typeof(FsckReport))]
+[JsonSerializable(typeof(HealthReport))]
+[JsonSerializable(typeof(ProbeReport))]
+[JsonSerializable(typeof(DiskChangeReport))]
+[JsonSerializable(typeof(DiskHealthOrder))]
 [JsonSerializable(typeof(ErrorReport))]
 public sealed partial class ReportJson : JsonSerializerContext
 {

@@ -110,5 +110,5 @@ public sealed record VerdictInput
 
     internal string RestoreAction => Missing > 0
         ? $"bring back {MissingText}, then unmount and mount again"
-        : Unhealthy > 0 ? $"look at {UnhealthyText} (cables, kernel log), then unmount and mount again" : $"run 'dynfs fsck {Name}' after unmounting";
+        : Unhealthy > 0 ? $"'dynfs health {Name}' says what happened to {UnhealthyText}; mend or replace, then 'dynfs set-disk-health {Name} DISK HEALTHY'" : $"run 'dynfs fsck {Name}' after unmounting";
 }

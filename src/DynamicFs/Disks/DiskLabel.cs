@@ -59,9 +59,6 @@ public sealed record DiskLabel
     }
 }
 
-/// <summary>Health of a disk with its history's last entry: why, since when, on what evidence, and who decided (a person or the engine).</summary>
-public sealed record DiskHealth(DiskState State, string Reason, DateTimeOffset Since, string Evidence, string Who);
-
 /// <summary>
 /// Names of the format's features beyond version 1. Who does not know one may: use the disk all the same (<paramref name="Compatible"/>), only read it
 /// (<paramref name="ReadOnlyCompatible"/>), not use it at all (<paramref name="Incompatible"/>).

@@ -134,6 +134,8 @@ internal static partial class DiskLabelFormat
             Since = ToText(label.Health.Since),
             Evidence = label.Health.Evidence,
             Who = label.Health.Who,
+            ErrorCount = label.Health.ErrorCount,
+            History = [.. label.Health.History.Select(entry => new EventText { Time = ToText(entry.Time), Text = entry.Text })],
         },
         Checksum = new string('0', DigitCount),
     };
@@ -157,11 +159,17 @@ internal static partial class DiskLabelFormat
             Members = [.. text.MemberIds.Select(id => new DiskId(id))],
             Scheme = scheme,
             Created = FromText(text.Created),
-            Health = new DiskHealth(state, text.Health.Reason, FromText(text.Health.Since), text.Health.Evidence, text.Health.Who),
+            Health = FromText(text.Health, state),
             Features = new DiskFeatures(text.Features.Compat, text.Features.RoCompat, text.Features.Incompat),
         };
         return label.Problem() is { } nonsense ? throw new FormatException(nonsense) : label;
     }
+
+    private static DiskHealth FromText(HealthText text, DiskState state) => new(state, text.Reason, FromText(text.Since), text.Evidence, text.Who)
+    {
+        ErrorCount = text.ErrorCount,
+        History = [.. text.History.Select(entry => new DiskEvent(FromText(entry.Time), entry.Text))],
+    };
 
     private static string ToText(DateTimeOffset time) => time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture);
 

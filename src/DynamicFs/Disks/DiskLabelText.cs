@@ -37,6 +37,14 @@ internal static partial class DiskLabelFormat
         public required string Since { get; init; }
         public required string Evidence { get; init; }
         public required string Who { get; init; }
+        public required long ErrorCount { get; init; }
+        public required EventText[] History { get; init; }
+    }
+
+    internal sealed record EventText
+    {
+        public required string Time { get; init; }
+        public required string Text { get; init; }
     }
 
     /// <summary>What every version of the file has; everything else is skipped.</summary>

@@ -35,6 +35,14 @@ public interface IDisk : IDisposable
 
     DiskSpace Space();
 
+    /// <summary>
+    /// Throws ESTALE when the place by which the operator knows this disk does not lead to it any more (unmounted, mounted over, replaced); ENOENT when there is nothing.
+    /// Calls on the disk itself may still work then, but the disk is not where the next mount will look for it.
+    /// </summary>
+    void CheckPlace()
+    {
+    }
+
     /// <summary>Takes the exclusive advisory lock on <c>lock</c>; false when another process (or another opener here) has it. Held until Dispose.</summary>
     bool TryLock();
 }

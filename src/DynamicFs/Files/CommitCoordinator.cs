@@ -269,6 +269,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
 
         FinishExtents(builders);
         KillPoint.Reach("commit-before-pages");
+        parts.BeforePublish?.Invoke();
         HashSet<ExtentId> published = UpdateCatalog(frozen.Generation, accounts, builders);
         if (_wantsMirrors)
         {
@@ -548,4 +549,5 @@ internal sealed record CommitParts(
     FileSystemLimits Limits,
     ILogger Log,
     Action FreeUnfinished,
-    Action TurnReadOnly);
+    Action TurnReadOnly,
+    Action? BeforePublish = null);

@@ -32,6 +32,7 @@ public sealed partial class FileSystem
     private PeriodicThread? _compaction;
     private SpaceAccount _space = null!;
     private FileSystemLimits _limits = null!;
+    private bool _mayLackDisks;
 
     /// <summary>Why the filesystem turned read-only; null while it did not.</summary>
     public PoolException? Failure => _commit.Failure;
@@ -70,7 +71,7 @@ public sealed partial class FileSystem
             isNew = EnsureRoot();
         }
 
-        if (!_isReadOnly && !_store.CanWrite(_scheme))
+        if (!_isReadOnly && !_store.CanWrite(_scheme) && !(_mayLackDisks && batches.Count == 0))
         {
             // Everything can be read, nothing could be acknowledged: what the journal has stays there for the next start.
             LogTooFewDisks(_log, _scheme);
@@ -361,8 +362,10 @@ public sealed partial class FileSystem
         _assembler = new ExtentAssembler(
             _store, scheme, _metadata.CurrentTransaction, _metadata.Root.Counters.NextExtent + LostExtents, _limits);
         _contents = new FileContents(new FileMap(_tree, _accounts, _gate), _assembler, _catalog, _store, _segments, _journal);
+        _mayLackDisks = parts.MayLackDisks;
         _commit = new CommitCoordinator(new CommitParts(
-            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _moves, _store, _metadata, _journal, _limits, _log, FreeUnfinished, TurnReadOnly));
+            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _moves, _store, _metadata, _journal, _limits, _log, FreeUnfinished, TurnReadOnly,
+            parts.BeforePublish));
         _compactor = new Compactor(_gate, _inodes, _contents, _catalog, _tree, scheme, _limits, _log);
         _space = new SpaceAccount(_store, scheme, _segments, _assembler, _commit);
     }

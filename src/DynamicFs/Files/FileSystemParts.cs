@@ -15,6 +15,12 @@ internal sealed record FileSystemParts(MetadataStore Metadata, ExtentStore Exten
     public (uint UserId, uint GroupId) RootOwner { get; init; }
 
     public NameHash NameHash { get; init; } = FileName.Hash;
+
+    /// <summary>With too few disks for data it starts all the same: nobody will write any. Only when the journal holds none either.</summary>
+    public bool MayLackDisks { get; init; }
+
+    /// <summary>Called by each commit, on its thread, while the pool tree may still be changed: what is put there now becomes durable with it.</summary>
+    public Action? BeforePublish { get; init; }
 }
 
 /// <summary>What reading does to the access time. The kernel leaves it to a FUSE filesystem.</summary>

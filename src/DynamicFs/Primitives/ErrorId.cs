@@ -35,6 +35,8 @@ public sealed record ErrorId(string Name, ExitCode ExitCode, Errno Errno, string
     public static readonly ErrorId DiskReadOnly = new("E_DISK_READ_ONLY", ExitCode.IoError, Errno.EROFS, "the disk's filesystem is read-only");
     public static readonly ErrorId DiskDuplicate = new("E_DISK_DUPLICATE", ExitCode.Refused, Errno.EBUSY, "two paths hold the same disk: one is a copy");
     public static readonly ErrorId DiskForeign = new("E_DISK_FOREIGN", ExitCode.NotFound, Errno.ENOENT, "the path holds no disk, or a disk of another pool");
+    public static readonly ErrorId DiskNeeded = new("E_DISK_NEEDED", ExitCode.Refused, Errno.EBUSY, "data could not be read, or written, without that disk; --force overrides where the text says so");
+    public static readonly ErrorId DiskState = new("E_DISK_STATE", ExitCode.Refused, Errno.EINVAL, "the disk's state does not allow that; the text says what to do first");
     public static readonly ErrorId Access = new("E_ACCESS", ExitCode.Failed, Errno.EACCES, "no permission");
     public static readonly ErrorId NameAmbiguous = new("E_NAME_AMBIGUOUS", ExitCode.Refused, Errno.EINVAL, "more than one registered pool has that name; name one by a disk's path");
     public static readonly ErrorId NameTaken = new("E_NAME_TAKEN", ExitCode.Refused, Errno.EEXIST, "a pool of that name is registered already");
@@ -60,7 +62,7 @@ public sealed record ErrorId(string Name, ExitCode ExitCode, Errno Errno, string
     public static IReadOnlyList<ErrorId> All { get; } =
     [
         Internal, Usage, PolicyInvalid, PolicyTooWide, NotFound, DiskPathInvalid, DiskSymlink, DiskNotEmpty, DiskInUse, SameDevice, DiskReadOnly,
-        DiskDuplicate, DiskForeign, Access, NameAmbiguous, NameTaken,
+        DiskDuplicate, DiskForeign, DiskNeeded, DiskState, Access, NameAmbiguous, NameTaken,
         MountPoint, MountPointNotEmpty, MountPointBusy, NotMounted, Mount, Locking, MissingDisks, RollBack, Corrupt, NoRoot, DataLost,
         Io, MinWrite, RootQuorum, ReadOnly, NoSpace, Format,
     ];

@@ -148,7 +148,11 @@ public sealed class DiskLabelTests
             Scheme = RedundancyScheme.Replica(3),
             Created = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero),
             Health = new DiskHealth(
-                DiskState.Suspect, "write failed", new DateTimeOffset(2026, 2, 3, 4, 5, 6, TimeSpan.Zero).AddTicks(7), "write tmp/1.0: EIO", "engine"),
+                DiskState.Suspect, "write failed", new DateTimeOffset(2026, 2, 3, 4, 5, 6, TimeSpan.Zero).AddTicks(7), "write tmp/1.0: EIO", "engine")
+            {
+                ErrorCount = 2,
+                History = [new DiskEvent(new DateTimeOffset(2026, 2, 3, 4, 5, 6, TimeSpan.Zero), "write tmp/1.0: EIO"), new DiskEvent(new DateTimeOffset(2026, 2, 3, 4, 5, 7, TimeSpan.Zero), "HEALTHY to SUSPECT: a write failed")],
+            },
             Features = new DiskFeatures(["a"], [], []),
         };
     }
