@@ -279,6 +279,8 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
 
         List<RestoredExtent> moved = parts.Moves.Take();
         List<RestoredExtent> refused = UpdatePlaces(frozen.Generation, moved);
+        if (moved.Count > 0)
+            KillPoint.Reach("rebuild-in-commit");
         parts.Metadata.Commit(frozen, keptRoots);
         parts.Assembler.Published(published);
         parts.Moves.Published(moved, refused);
@@ -488,6 +490,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             try
             {
                 bool isNamedAgain = parts.Catalog.Find(fragment.Extent) is { } record && record.Fragments[fragment.Index].DiskIndex == fragment.DiskIndex;
+                KillPoint.Reach("rebuild-before-delete");
                 if (!isNamedAgain)
                     parts.Store.DeleteFragment(fragment.Extent, fragment.Index, fragment.DiskIndex);
             }

@@ -95,6 +95,7 @@ internal sealed class HealingBatch(MaintenanceParts parts)
         _results.Clear();
         if (_restored.Count == 0)
             return _results;
+        KillPoint.Reach("rebuild-before-sync");
         foreach (RestoredExtent restored in parts.Extents.SyncRestored(_restored))
         {
             ExtentId extent = restored.Before.Id;
@@ -107,6 +108,7 @@ internal sealed class HealingBatch(MaintenanceParts parts)
                 parts.Moves.Release(extent);
         }
 
+        KillPoint.Reach("rebuild-before-publish");
         _restored.Clear();
         Bytes = 0;
         return _results;

@@ -16,7 +16,7 @@ namespace DynamicFs.Maintenance;
 internal sealed partial class Rebuilder
 {
     /// <summary>A disk that was missing when the pool was opened may only be late. Extents without spare do not wait for it.</summary>
-    public static readonly TimeSpan Grace = TimeSpan.FromMinutes(10);
+    public static readonly TimeSpan Grace = KillPoint.Hurried(TimeSpan.FromMinutes(10));
 
     private const int ExtentsPerBatch = 16;
     private const long BytesPerBatch = 32L << 20;

@@ -46,6 +46,12 @@ internal sealed class RoundPlans(Random random)
         new("delete-before-fragments", 12), new("delete-after-fragments", 12),
     ];
 
+    /// <summary>Points of rebuild, which a life comes to when disks are away.</summary>
+    public static IReadOnlyList<NamedPoint> Rebuilding { get; } =
+    [
+        new("rebuild-before-sync", 3), new("rebuild-before-publish", 3), new("rebuild-in-commit", 2), new("rebuild-before-delete", 4),
+    ];
+
     /// <summary>Points of a mount.</summary>
     public static IReadOnlyList<NamedPoint> Mounting { get; } =
     [
@@ -54,17 +60,25 @@ internal sealed class RoundPlans(Random random)
     ];
 
     /// <summary>A kill. In every other round two disks are away.</summary>
-    public RoundPlan Kill(int round) => Common() with
+    public RoundPlan Kill(int round)
     {
-        Away = round % 2 == 1 ? Some(KilledPool.Tolerance, []) : [],
-    };
+        RoundPlan plan = Common();
+        if (round % 2 == 0)
+            return plan;
+        return plan with
+        {
+            Away = Some(KilledPool.Tolerance, []),
+            Point = plan.Point is not null && random.Next(3) == 0 ? Counted(Rebuilding) : plan.Point,
+        };
+    }
 
     /// <summary>As <see cref="Kill(int)"/>, at a given point and after a mount that dies at another.</summary>
     public RoundPlan Kill(int round, NamedPoint serving, NamedPoint mounting) => Kill(round) with
     {
         Point = serving with { Count = 1 + (serving.Count / 4) },
         Interrupted = [mounting with { Count = 1 }],
-        Commits = false,
+        // Fragments are deleted only when sixteen newer roots exist.
+        Commits = serving.Name.StartsWith("delete", StringComparison.Ordinal),
     };
 
     /// <summary>A power cut of all disks, or of one or two while the pool serves on.</summary>
@@ -73,11 +87,11 @@ internal sealed class RoundPlans(Random random)
         // A disk that fails under a write may leave an extent one fragment short, which nothing mends yet: one more may be away, not two.
         int[] away = round % 5 == 4 ? Some(1, []) : [];
         int[] all = Some(KilledPool.DiskCount, away);
-        return (round % 3) switch
-        {
-            0 or 1 => Common() with { Away = away, Cut = all, Grace = Milliseconds(0, 300), Interrupted = [] },
-            _ => Common() with { Away = away, Cut = all[..random.Next(1, KilledPool.Tolerance + 1 - away.Length)], Grace = Milliseconds(200, 2500), Interrupted = [] },
-        };
+        RoundPlan plan = Common() with { Away = away, Interrupted = [] };
+        if (round % 3 == 2)
+            return plan with { Cut = all[..random.Next(1, KilledPool.Tolerance + 1 - away.Length)], Grace = Milliseconds(200, 2500) };
+        NamedPoint? point = random.Next(4) == 0 ? Counted(Mounting) : plan.Point;
+        return plan with { Cut = all, Grace = Milliseconds(0, 300), Point = point };
     }
 
     private RoundPlan Common() => new()

@@ -16,6 +16,7 @@ internal sealed class Daemon : IDisposable
     private readonly PoolUnderTest _pool;
     private readonly Process _process;
     private readonly string _log;
+    private bool _isDisposed;
 
     private Daemon(PoolUnderTest pool, Process process, string log, string marker) => (_pool, _process, _log, Marker) = (pool, process, log, marker);
 
@@ -79,6 +80,9 @@ internal sealed class Daemon : IDisposable
 
     public void Dispose()
     {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         if (!_process.HasExited)
             Kill();
         _process.Dispose();

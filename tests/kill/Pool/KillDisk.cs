@@ -25,7 +25,7 @@ internal sealed record DiskKind(string Name, string? Make, string MountOptions, 
 /// </summary>
 internal sealed class KillDisk
 {
-    private const string ImageSize = "1200M";
+    private const string ImageSize = "4G";
 
     private readonly string _image;
     private readonly DiskKind _kind;
