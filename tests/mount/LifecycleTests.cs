@@ -136,11 +136,18 @@ public sealed class LifecycleTests(MountRun run)
     public void Mount_by_the_systems_tool_works()
     {
         using PoolUnderTest pool = run.NewPool(3).Create();
-        // mount(8) finds mount.fuse by cutting the type at its last dot; mount.fuse looks the rest up in PATH.
-        string folder = Path.Combine(pool.Home, "bin");
-        Directory.CreateDirectory(folder);
-        File.CreateSymbolicLink(Path.Combine(folder, "dynfs"), PoolUnderTest.Tool);
-        Shell.Bash($"PATH={folder}:$PATH mount -t fuse.dynfs {pool.Name} {pool.MountPoint} -o noatime,x-test", 60, pool.Variables).Succeeded();
+        // mount(8) finds mount.fuse by cutting the type at its last dot, so the path of the program must have none (temporary directories may).
+        string program = $"/tmp/dynfs-program-{Environment.ProcessId}";
+        File.CreateSymbolicLink(program, PoolUnderTest.Tool);
+        try
+        {
+            Shell.Bash($"mount -t fuse.{program} {pool.Name} {pool.MountPoint} -o noatime,x-test", 60, pool.Variables).Succeeded();
+        }
+        finally
+        {
+            File.Delete(program);
+        }
+
         string line = File.ReadLines("/proc/self/mounts").Single(text => text.Contains($" {pool.MountPoint} ", StringComparison.Ordinal));
         Assert.StartsWith($"{pool.Name} {pool.MountPoint} fuse.dynfs rw,", line, StringComparison.Ordinal);
         Assert.Contains(",noatime,", line, StringComparison.Ordinal);
