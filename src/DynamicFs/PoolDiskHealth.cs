@@ -43,6 +43,8 @@ public sealed partial class Pool
     public DiskChangeReport SetDiskHealth(DiskHealthOrder order)
     {
         CheckChangeable("a disk's health cannot be changed");
+        if (order is not { Disk: not null, State: not null, Who: not null })
+            throw new PoolException(ErrorId.Usage, "an order names the disk, the state and who gives it. Nothing was changed");
         MemberDisk member = FindDisk(order.Disk);
         if (!DiskStateName.TryParse(order.State.ToUpperInvariant(), out DiskState state))
             throw new PoolException(ErrorId.Usage, $"'{order.State}' is no state of a disk: HEALTHY, DEGRADED, SUSPECT, DRAINING or FAILED. Nothing was changed");

@@ -54,9 +54,9 @@ internal sealed class FuzzRun(FuzzTarget target, int seed)
     public static FuzzFailure? Replay(FuzzTarget target, IReadOnlyList<FuzzInput> inputs)
     {
         int at = 0;
+        FuzzSession session = target.Start();
         try
         {
-            FuzzSession session = target.Start();
             for (; at < inputs.Count; at++)
                 session.Judge(inputs[at]);
             session.End?.Invoke();
@@ -65,6 +65,10 @@ internal sealed class FuzzRun(FuzzTarget target, int seed)
         catch (Exception e)
         {
             return new FuzzFailure(target.Name, 0, at, e.ToString(), inputs);
+        }
+        finally
+        {
+            session.Close?.Invoke();
         }
     }
 
@@ -78,6 +82,7 @@ internal sealed class FuzzRun(FuzzTarget target, int seed)
                 if (session is null || (target.KeepsState && i % target.SessionInputs == 0))
                 {
                     session?.End?.Invoke();
+                    session?.Close?.Invoke();
                     session = target.Start();
                     _inputs.Clear();
                 }
@@ -95,6 +100,10 @@ internal sealed class FuzzRun(FuzzTarget target, int seed)
         catch (Exception e)
         {
             Failure = new FuzzFailure(target.Name, seed, _next, e.ToString(), [.. _inputs]);
+        }
+        finally
+        {
+            session?.Close?.Invoke();
         }
     }
 

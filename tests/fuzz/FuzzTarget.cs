@@ -21,8 +21,11 @@ internal sealed record FuzzInput(FuzzOrigin Origin, byte[] Bytes);
 /// </summary>
 internal sealed record FuzzSession(Func<Random, FuzzInput> Make, Func<FuzzInput, bool> Judge)
 {
-    /// <summary>Checked after the last input; also lets go of what the session holds.</summary>
+    /// <summary>Checked after the last input.</summary>
     public Action? End { get; init; }
+
+    /// <summary>Lets go of what the session holds, also after a failure.</summary>
+    public Action? Close { get; init; }
 
     /// <summary>What judging one input may allocate, besides 16 bytes for each of the input's.</summary>
     public long AllocationBytes { get; init; } = 128 << 10;

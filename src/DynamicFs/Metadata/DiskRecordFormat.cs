@@ -68,7 +68,10 @@ internal static class DiskRecordFormat
                 throw new FormatException($"version {value[0]}, state {value[StateOffset]}");
             int at = TextsOffset;
             string reason = ReadText(value, ref at), evidence = ReadText(value, ref at), who = ReadText(value, ref at);
-            var history = new DiskEvent[BinaryPrimitives.ReadUInt16LittleEndian(value[CountOffset..])];
+            int count = BinaryPrimitives.ReadUInt16LittleEndian(value[CountOffset..]);
+            if (count > DiskHealth.MaxHistory)
+                throw new FormatException($"{count} entries of the history");
+            var history = new DiskEvent[count];
             for (int i = 0; i < history.Length; i++)
             {
                 DateTimeOffset time = TimeOf(BinaryPrimitives.ReadInt64LittleEndian(value[at..]));

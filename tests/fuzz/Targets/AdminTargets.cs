@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using DynamicFs.Admin;
 using DynamicFs.Primitives;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,6 +17,7 @@ internal static class AdminTargets
         yield return new FuzzTarget("pool-registry", StartRegistry);
         yield return new FuzzTarget("mount-state", StartMounts);
         yield return new FuzzTarget("control-request", StartControl);
+        yield return new FuzzTarget("health-order", StartOrders) { SessionInputs = 500 };
     }
 
     /// <summary>In memory where there is such a place: millions of small files are written.</summary>
@@ -42,7 +44,7 @@ internal static class AdminTargets
             RequireSound(found);
             return seen == found.NewestGeneration ? true : throw new FuzzException("two answers about one file");
         })
-        { End = () => scratch.Delete(recursive: true), AllocationBytes = 1 << 20 };
+        { Close = () => scratch.Delete(recursive: true), AllocationBytes = 1 << 20 };
     }
 
     /// <summary>Whoever gets an entry uses its parts without asking.</summary>
@@ -74,7 +76,7 @@ internal static class AdminTargets
                 throw new FuzzException("what was written is refused");
             return found is not null;
         })
-        { End = () => scratch.Delete(recursive: true), AllocationBytes = 1 << 20 };
+        { Close = () => scratch.Delete(recursive: true), AllocationBytes = 1 << 20 };
     }
 
     private static FuzzInput MakeJson(byte[] valid, Random random)
@@ -99,7 +101,7 @@ internal static class AdminTargets
         byte[] reply = new byte[64 << 10];
         return new FuzzSession(random => Codec.Make(valid, [], null, Fit.Any, random), input => JudgeRequest(path, input, reply))
         {
-            End = () =>
+            Close = () =>
             {
                 server.Dispose();
                 scratch.Delete(recursive: true);
@@ -132,5 +134,37 @@ internal static class AdminTargets
         if (!isRight)
             throw new FuzzException($"answer of {length} bytes: {answer}");
         return answer is "HTTP/1.1 200" or "HTTP/1.1 409";
+    }
+
+    /// <summary>Orders in the body of a request, to a live pool in memory: each is done or refused, and the pool goes on.</summary>
+    private static FuzzSession StartOrders()
+    {
+        DirectoryInfo scratch = Scratch();
+        var registry = new PoolRegistry(new StateDirectory(Path.Combine(scratch.FullName, "state"), Path.Combine(scratch.FullName, "run")));
+        string[] disks = [.. Enumerable.Range(1, 2).Select(i => scratch.CreateSubdirectory($"d{i}").FullName)];
+        PoolCreation.Run(new PoolCreationRequest { Name = "tank", Paths = disks, Policy = null, AllowSameDevice = true }, registry);
+        Pool pool = Pool.Open(new PoolOpening { Source = "tank", WaitLock = TimeSpan.Zero }, registry, NullLoggerFactory.Instance);
+        ControlRoute route = PoolControl.Routes(pool)[$"POST {PoolControl.SetHealthPath}"];
+        byte[] valid = JsonSerializer.SerializeToUtf8Bytes(new DiskHealthOrder("0", "HEALTHY", "looked at it", false, "fuzzer"), ReportJson.Readable.DiskHealthOrder);
+        return new FuzzSession(random => MakeJson(valid, random), input =>
+        {
+            try
+            {
+                route(input.Bytes);
+                return true;
+            }
+            catch (Exception e) when (e is PoolException or JsonException)
+            {
+                return input.Origin == FuzzOrigin.Valid ? throw new FuzzException($"a right order is refused: {e}") : false;
+            }
+        })
+        {
+            AllocationBytes = 16 << 20,
+            Close = () =>
+            {
+                pool.Dispose();
+                scratch.Delete(recursive: true);
+            },
+        };
     }
 }

@@ -37,7 +37,7 @@ internal sealed unsafe class FuseTarget
     public static FuzzTarget Target { get; } = new("kernel-request", () =>
     {
         var target = new FuseTarget();
-        return new FuzzSession(FuseRequests.Make, target.Judge) { End = target.End, AllocationBytes = 48 << 20 };
+        return new FuzzSession(FuseRequests.Make, target.Judge) { End = target.End, Close = target.Close, AllocationBytes = 48 << 20 };
     })
     {
         SessionInputs = SessionInputs,
@@ -80,12 +80,16 @@ internal sealed unsafe class FuseTarget
         var problems = new List<string>();
         _pool.Metadata.Verify(problems.Add);
         string before = TreeText.Of(_pool.Files);
-        _pool.Dispose();
-        _buffer.Dispose();
         using EnginePool again = EnginePool.Open(SamplePool.Id, RecordedRun.Disks(_world.Restart()));
         if (problems.Count > 0)
             throw new FuzzException($"the metadata does not verify: {problems[0]}");
         if (TreeText.Of(again.Files) != before)
             throw new FuzzException("the filesystem is another one when it is opened anew");
+    }
+
+    private void Close()
+    {
+        _pool.Dispose();
+        _buffer.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using DynamicFs.Disks;
 using DynamicFs.Interop;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
@@ -15,7 +16,9 @@ internal static class MetadataTargets
     {
         yield return Codec.Target("root-slot", RootSlots, RootFields, DecodeRoot, ResealRoot, Fit.Exact);
         yield return Codec.Target("journal-batch", Batches, _batchFields, DecodeBatch, ResealBatch, Fit.AtMost);
+        yield return Codec.Target("disk-record", DiskRecordSamples, [new(0, 1), new(1, 1), new(2, 2), new(4, 8), new(12, 8), new(20, 16), new(36, 8), new(44, 2)], DecodeDiskRecord);
         yield return new FuzzTarget("root-ring", RingTarget.Start);
+        yield return new FuzzTarget("journal-half", JournalTarget.Start);
         yield return new FuzzTarget("tree-page", () => PageTarget.Start(isTree: true));
         yield return new FuzzTarget("space-map-page", () => PageTarget.Start(isTree: false));
     }
@@ -94,5 +97,37 @@ internal static class MetadataTargets
         hasher.Update(batch.Slice(JournalFormat.HeaderBytes, payloadBytes));
         hasher.Finish().Write(batch[JournalFormat.ChecksumOffset..]);
         return true;
+    }
+
+    private static byte[][] DiskRecordSamples() => [DiskRecordOf(0), DiskRecordOf(3), DiskRecordOf(DiskHealth.MaxHistory)];
+
+    private static byte[] DiskRecordOf(int events)
+    {
+        var health = new DiskHealth(DiskState.Suspect, "errors \u00e4", DateTimeOffset.UnixEpoch.AddDays(20_000), "EIO", DiskHealth.Engine)
+        {
+            ErrorCount = 5,
+            History = [.. Enumerable.Range(0, events).Select(i => new DiskEvent(DateTimeOffset.UnixEpoch.AddDays(i), $"event {i}"))],
+        };
+        return Bytes(new DiskRecord(3, new DiskId(new Guid(1, 2, 3, new byte[8])), health, new Generation((ulong)events)));
+    }
+
+    private static byte[] Bytes(DiskRecord record)
+    {
+        byte[] value = new byte[Tree.MaxValueBytes];
+        return value[..DiskRecordFormat.Write(value, record)];
+    }
+
+    private static byte[]? DecodeDiskRecord(byte[] bytes)
+    {
+        if (bytes.Length > Tree.MaxValueBytes)
+            return null;
+        try
+        {
+            return Bytes(DiskRecordFormat.Read(3, bytes));
+        }
+        catch (CorruptionException)
+        {
+            return null;
+        }
     }
 }

@@ -24,7 +24,7 @@ internal static unsafe class PageTarget
         Field[] fields = isTree ? _treeFields : _mapFields;
         var memory = new PageMemory();
         byte* page = memory.Rent();
-        return new FuzzSession(random => Make(valid, fields, random), input => Judge(input, page, memory)) { End = memory.Dispose };
+        return new FuzzSession(random => Make(valid, fields, random), input => Judge(input, page, memory)) { Close = memory.Dispose };
     }
 
     private static FuzzInput Make(byte[][] valid, Field[] fields, Random random)

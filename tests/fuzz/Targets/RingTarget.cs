@@ -18,10 +18,10 @@ internal static class RingTarget
 
     public static FuzzSession Start()
     {
-        RingDisk[] disks = [new RingDisk("d1"), new RingDisk("d2")];
-        MemberDisk[] members = [.. disks.Select((disk, index) => Member(disk, index))];
-        _slots.ForEach(slot => slot.CopyTo(disks[1].Ring, SlotOf(slot) * RootFormat.SlotBytes));
-        return new FuzzSession(Make, input => Judge(input, members, disks[0].Ring)) { AllocationBytes = 8 << 20 };
+        byte[][] files = [new byte[RootFormat.FileBytes], new byte[RootFormat.FileBytes]];
+        MemberDisk[] members = [.. files.Select((ring, index) => Member(new MemoryDisk($"d{index + 1}", new MemoryFile(ring)), index))];
+        _slots.ForEach(slot => slot.CopyTo(files[1], SlotOf(slot) * RootFormat.SlotBytes));
+        return new FuzzSession(Make, input => Judge(input, members, files[0])) { AllocationBytes = 8 << 20 };
     }
 
     private static List<byte[]> Slots()
@@ -39,7 +39,7 @@ internal static class RingTarget
 
     private static int SlotOf(byte[] slot) => (int)(BitConverter.ToUInt64(slot, RootFormat.GenerationOffset) % RootFormat.SlotCount);
 
-    private static MemberDisk Member(RingDisk disk, int index) =>
+    private static MemberDisk Member(MemoryDisk disk, int index) =>
         new(index, new DiskId(new Guid(index + 1, 2, 3, new byte[8])), $"d{index + 1}", disk, DiskState.Healthy, new DiskQueue($"d{index + 1}", threads: 0));
 
     private static FuzzInput Make(Random random)
@@ -94,41 +94,4 @@ internal static class RingTarget
             return false;
         }
     }
-}
-
-/// <summary>A disk that has nothing but a root ring, and can only be read.</summary>
-internal sealed class RingDisk(string name) : IDisk, IDiskFile
-{
-    public byte[] Ring { get; } = new byte[RootFormat.FileBytes];
-    public string Name { get; } = name;
-    public long LengthBytes => Ring.Length;
-
-    public IDiskFile Open(string path, DiskOpenMode mode) => this;
-
-    public int Read(long offset, Span<byte> destination)
-    {
-        int count = (int)Math.Min(destination.Length, Ring.Length - offset);
-        Ring.AsSpan((int)offset, count).CopyTo(destination);
-        return count;
-    }
-
-    public void Dispose()
-    {
-    }
-
-    public void Rename(string from, string to) => throw new NotSupportedException();
-    public void Unlink(string path) => throw new NotSupportedException();
-    public void MakeDirectory(string path) => throw new NotSupportedException();
-    public void RemoveDirectory(string path) => throw new NotSupportedException();
-    public IReadOnlyList<DiskEntry> List(string path) => throw new NotSupportedException();
-    public void SyncDirectory(string path) => throw new NotSupportedException();
-    public DiskSpace Space() => throw new NotSupportedException();
-    public bool TryLock() => throw new NotSupportedException();
-    public void Write(long offset, ReadOnlySpan<byte> source) => throw new NotSupportedException();
-    public int Read(long offset, ReadOnlySpan<IoVector> destinations) => throw new NotSupportedException();
-    public void Write(long offset, ReadOnlySpan<IoVector> sources) => throw new NotSupportedException();
-    public void SetLength(long lengthBytes) => throw new NotSupportedException();
-    public void Allocate(long offset, long lengthBytes) => throw new NotSupportedException();
-    public void Sync() => throw new NotSupportedException();
-    public void Advise(long offset, long lengthBytes, DiskAdvice advice) => throw new NotSupportedException();
 }

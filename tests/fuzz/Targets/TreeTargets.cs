@@ -50,7 +50,7 @@ internal static class TreeTargets
                 return Chunk(destination.AsSpan(0, length));
             });
         }))
-        { End = pool.Dispose, AllocationBytes = TreeBytes };
+        { Close = pool.Dispose, AllocationBytes = TreeBytes };
     }
 
     private static byte[] Chunk(ReadOnlySpan<byte> value)
@@ -83,7 +83,7 @@ internal static class TreeTargets
                 return Link(length, destination.AsSpan(0, Math.Min(length, NamespaceFormat.ChunkBytes)));
             });
         }))
-        { End = pool.Dispose, AllocationBytes = TreeBytes };
+        { Close = pool.Dispose, AllocationBytes = TreeBytes };
     }
 
     private static byte[] Link(long size, ReadOnlySpan<byte> chunk)
@@ -122,7 +122,7 @@ internal static class TreeTargets
                 tree.Delete(key);
             }
         }))
-        { End = pool.Dispose, AllocationBytes = TreeBytes };
+        { Close = pool.Dispose, AllocationBytes = TreeBytes };
     }
 
     private static byte[] Orphan(ulong inode)
