@@ -144,6 +144,9 @@ internal static partial class DiskLabelFormat
     {
         if (text.MemberCount != text.MemberIds.Length)
             throw new FormatException($"{text.MemberIds.Length} member ids for {text.MemberCount} members");
+        // The serializer refuses a null member, but not a null in a list.
+        if (text.Health.History.Contains(null!) || text.Features.Compat.Concat(text.Features.RoCompat).Concat(text.Features.Incompat).Contains(null!))
+            throw new FormatException("a list with nothing in a place");
         if (!RedundancyScheme.TryParse(text.Policy, out RedundancyScheme scheme, out string? problem))
             throw new FormatException(problem);
         if (!DiskStateName.TryParse(text.Health.State, out DiskState state))

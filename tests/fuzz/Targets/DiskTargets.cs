@@ -86,7 +86,10 @@ internal static class DiskTargets
                 Members = members,
                 Scheme = count < 6 ? RedundancyScheme.Replica(count) : RedundancyScheme.ReedSolomon(4, 2),
                 Created = DateTimeOffset.UnixEpoch.AddDays(20_000),
-                Health = new DiskHealth(DiskState.Healthy, "new", DateTimeOffset.UnixEpoch.AddDays(20_000), "", "create"),
+                Health = new DiskHealth(DiskState.Healthy, "new", DateTimeOffset.UnixEpoch.AddDays(20_000), "", "create")
+                {
+                    History = [.. Enumerable.Range(0, count % DiskHealth.MaxHistory).Select(i => new DiskEvent(DateTimeOffset.UnixEpoch.AddDays(i), "event"))],
+                },
                 Features = new DiskFeatures(["later"], count == 3 ? ["read-only"] : [], []),
             };
         }
