@@ -32,6 +32,8 @@ internal static class Program
     private static Tally Run(CampaignOptions options, int wanted, Func<RoundPlans, int, RoundPlan> plan, Func<Tally, int> done)
     {
         using var campaign = new KillCampaign(options.Kind, options.Seed, options.Applications ? Applications : Marks, Console.Error.WriteLine);
+        if (options.Canary is { } canary)
+            campaign.Settings["DYNFS_CANARY"] = canary;
         var plans = new RoundPlans(new Random(options.Seed));
         try
         {
@@ -63,11 +65,11 @@ internal static class Program
 }
 
 /// <summary>What the command line of a campaign says.</summary>
-internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int Seed, bool Applications, bool IsJson)
+internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int Seed, bool Applications, string? Canary, bool IsJson)
 {
     public static CampaignOptions? Parse(string[] arguments)
     {
-        var options = new CampaignOptions(0, 0, DiskKind.Ext4, Environment.TickCount, false, false);
+        var options = new CampaignOptions(0, 0, DiskKind.Ext4, Environment.TickCount, false, null, false);
         for (int index = 0; index < arguments.Length; index++)
         {
             if (arguments[index] == "--json")
@@ -84,7 +86,7 @@ internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int S
 
             if (index + 1 == arguments.Length || options.With(arguments[index], arguments[++index]) is not { } next)
             {
-                Console.Error.WriteLine("usage: kill-campaign [--kills N] [--cuts N] [--filesystem directory|ext4|ext4-writeback|xfs|btrfs] [--seed S] [--applications] [--json]");
+                Console.Error.WriteLine("usage: kill-campaign [--kills N] [--cuts N] [--filesystem directory|ext4|ext4-writeback|xfs|btrfs] [--seed S] [--applications] [--canary NAME] [--json]");
                 return null;
             }
 
@@ -100,6 +102,7 @@ internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int S
         "--cuts" => this with { Cuts = int.Parse(value, CultureInfo.InvariantCulture) },
         "--seed" => this with { Seed = int.Parse(value, CultureInfo.InvariantCulture) },
         "--filesystem" => this with { Kind = DiskKind.Named(value) },
+        "--canary" => this with { Canary = value },
         _ => null,
     };
 }

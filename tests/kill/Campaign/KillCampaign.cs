@@ -142,7 +142,17 @@ internal sealed class KillCampaign : IDisposable
             _pool.Mount();
         }
 
-        JudgeLife();
+        try
+        {
+            JudgeLife();
+        }
+        catch (CommandException) when (plan.Point is not null && _pool.Daemon.WasKilled)
+        {
+            // Background work came to the point while the mount was looked at.
+            EndLife(plan);
+            _pool.Mount();
+            JudgeLife();
+        }
     }
 
     private void Live(RoundPlan plan)
