@@ -53,7 +53,8 @@ internal sealed class Daemon : IDisposable
                 return WasKilled ? false : throw new CommandException($"the pool does not mount (exit code {_process.ExitCode}):\n{LogTail}");
             if (File.Exists(Marker))
                 return false;
-            if (_pool.IsMounted)
+            // A mount can be used before its daemon can be asked to end it.
+            if (_pool.IsMounted && File.ReadLines(_log).Any(line => line.Contains(" serves on ", StringComparison.Ordinal)))
                 return true;
         }
 
