@@ -29,7 +29,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
 
     private const int MaxBatchBytes = 1 << 20;
     private const int DeletesPerCommit = 4096;
-    private static readonly TimeSpan _tick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _tick = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _round = new();
     private readonly Lock _deleteLock = new();

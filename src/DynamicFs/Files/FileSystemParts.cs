@@ -49,7 +49,7 @@ internal sealed record FileSystemLimits(
     int ExtentBuffers = 10,
     int ExtentWriters = 3,
     long DirtyPageBytes = 48 << 20,
-    int DirtyInodes = 50_000)
+    int DirtyInodes = 3_000)
 {
     /// <summary>Size of an extent buffer, and so the longest extent that is made; at most <see cref="ExtentStore.MaxExtentBytes"/>.</summary>
     public int ExtentBytes { get; init; } = ExtentStore.MaxExtentBytes;
