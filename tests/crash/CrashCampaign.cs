@@ -1,37 +1,16 @@
 using System.Diagnostics;
 using DynamicFs.CrashTests.Simulation;
-using DynamicFs.Primitives;
 
 namespace DynamicFs.CrashTests;
-
-/// <summary>What a campaign did and found.</summary>
-public sealed class CampaignReport
-{
-    public long States { get; set; }
-    public long CrashPoints { get; set; }
-    public int Runs { get; set; }
-    public long StatesWithMissingDisks { get; set; }
-    public List<CrashViolation> Violations { get; } = [];
-    public double Seconds { get; set; }
-    public double StatesPerSecond => Seconds > 0 ? States / Seconds : 0;
-}
 
 /// <summary>Records workloads and judges the states of every moment in them, until time or states are used up.</summary>
 public sealed class CrashCampaign
 {
-    private static readonly (int Disks, RedundancyScheme Scheme)[] _shapes =
-    [
-        (6, RedundancyScheme.ReedSolomon(4, 2)),
-        (3, RedundancyScheme.Replica(3)),
-        (3, RedundancyScheme.ReedSolomon(2, 1)),
-        (2, RedundancyScheme.Replica(2)),
-    ];
-
     /// <summary>Operations of one workload.</summary>
-    public int Operations { get; init; } = 14;
+    public int Operations { get; init; } = CrashCase.DefaultOperations;
 
     /// <summary>Most states that are tried at one crash point.</summary>
-    public int StatesPerPoint { get; init; } = 24;
+    public int StatesPerPoint { get; init; } = 12;
 
     public int Threads { get; init; } = 2;
 
@@ -43,13 +22,14 @@ public sealed class CrashCampaign
         var report = new CampaignReport();
         var clock = Stopwatch.StartNew();
         int seed = firstSeed - 1;
+        bool IsOver() => report.States >= maxStates || clock.Elapsed >= maxTime || report.Violations.Count >= MaxViolations;
         var threads = new Thread[Threads];
         for (int i = 0; i < Threads; i++)
         {
             threads[i] = new Thread(() =>
             {
-                while (report.States < maxStates && clock.Elapsed < maxTime && report.Violations.Count < MaxViolations)
-                    RunSeed(Interlocked.Increment(ref seed), report, () => report.States >= maxStates || clock.Elapsed >= maxTime);
+                while (!IsOver())
+                    RunSeed(Interlocked.Increment(ref seed), report, IsOver);
             });
             threads[i].Start();
         }
@@ -61,79 +41,128 @@ public sealed class CrashCampaign
     }
 
     /// <summary>All crash points of one seed.</summary>
-    public void RunSeed(int seed, CampaignReport report, Func<bool>? isOver = null)
-    {
-        (int disks, RedundancyScheme scheme) = _shapes[(uint)seed % _shapes.Length];
-        RecordedRun run;
-        try
-        {
-            run = RecordedRun.Record(seed, Operations, disks, scheme);
-        }
-        catch (Exception e)
-        {
-            lock (report)
-                report.Violations.Add(new CrashViolation($"seed={seed}", $"the workload itself failed: {e}"));
-            return;
-        }
+    public void RunSeed(int seed, CampaignReport report, Func<bool>? isOver = null) => RunPlan(new RunPlan(seed, Operations), report, isOver);
 
-        lock (report)
-            report.Runs++;
+    /// <summary>Judges the one state of a case, or all of its workload when it names no moment.</summary>
+    public CampaignReport Replay(CrashCase replayed)
+    {
+        var report = new CampaignReport();
+        var clock = Stopwatch.StartNew();
+        if (replayed.At.Count == 0)
+            RunPlan(replayed.Plan, report);
+        else if (TryRecord(replayed.Plan, report) is { } run && SingleState.Judge(run, replayed) is { } violation)
+            report.Violations.Add(violation);
+        report.States = Math.Max(report.States, 1);
+        report.Seconds = clock.Elapsed.TotalSeconds;
+        return report;
+    }
+
+    /// <summary>All crash points of one workload.</summary>
+    public void RunPlan(RunPlan plan, CampaignReport report, Func<bool>? isOver = null)
+    {
+        if (TryRecord(plan, report) is not { } run)
+            return;
         var seen = new HashSet<ulong>();
-        var random = new Random(seed);
+        var random = new Random(plan.Seed);
+        var rounds = RoundMoments.Find(run.World.Log, run.FirstSequence).ToDictionary(round => round.Last);
         for (long sequence = run.FirstSequence; sequence <= run.LastSequence; sequence++)
         {
-            CrashPoint point = run.World.CrashPointAt(sequence);
-            var options = new CrashStates(ExhaustiveLimit: 4, SampleCount: 8, TornSectors: 3, Seed: seed);
-            int taken = 0;
-            foreach ((CrashSelection selection, SimulatedWorld world) in Choose(point, seen, options, random))
+            LoggedCall call = run.World.Log[(int)sequence - 1];
+            if (!call.IsChange && !call.IsBarrier)
+                continue;
+            if (!RunPoint(run, run.World.CrashPointAt(sequence), [sequence], seen, random, report, isOver))
+                return;
+            if (rounds.TryGetValue(sequence, out RoundMoments? round))
             {
-                if (isOver?.Invoke() == true || report.Violations.Count >= MaxViolations)
+                long[] moments = round.Choose(random, run.World.DiskCount);
+                if (!RunPoint(run, run.World.CrashPointAt(moments), moments, seen, random, report, isOver))
                     return;
-                List<int> missing = random.Next(3) == 0 ? Missing(random, disks, scheme) : [];
-                CrashViolation? violation = CrashJudge.Judge(run, sequence, selection.ToString(), world, missing);
-                lock (report)
-                {
-                    report.States++;
-                    if (missing.Count > 0)
-                        report.StatesWithMissingDisks++;
-                    if (violation is not null)
-                        report.Violations.Add(violation);
-                }
-
-                if (++taken >= StatesPerPoint)
-                    break;
             }
 
             lock (report)
+            {
                 report.CrashPoints++;
+                string kind = CrashPointKind.Of(call);
+                report.CrashPointKinds[kind] = report.CrashPointKinds.GetValueOrDefault(kind) + 1;
+            }
         }
     }
 
-    /// <summary>The first states (all kept, all lost, single ones) always; of the rest a random choice, so that the budget reaches every kind.</summary>
-    private static IEnumerable<(CrashSelection Selection, SimulatedWorld World)> Choose(CrashPoint point, HashSet<ulong> seen, CrashStates options, Random random)
+    private static RecordedRun? TryRecord(RunPlan plan, CampaignReport report)
     {
+        try
+        {
+            var run = RecordedRun.Record(plan);
+            lock (report)
+            {
+                report.Runs++;
+                report.LaterLives += run.LaterLives;
+                foreach ((string kind, long count) in run.Faults)
+                    report.CountFault(kind, count);
+            }
+
+            return run;
+        }
+        catch (Exception e)
+        {
+            var recorded = new CrashCase(plan.Seed, plan.Operations) { Skipped = [.. plan.Skipped.Order()] };
+            lock (report)
+                report.Violations.Add(new CrashViolation(recorded.ToString(), $"while the workload was recorded: {e}") { Case = recorded });
+            return null;
+        }
+    }
+
+    /// <summary>The states of one moment. False when it is over.</summary>
+    private bool RunPoint(
+        RecordedRun run, CrashPoint point, IReadOnlyList<long> at, HashSet<ulong> seen, Random random, CampaignReport report, Func<bool>? isOver)
+    {
+        var found = new CrashCase(run.Plan.Seed, run.Plan.Operations) { Skipped = [.. run.Plan.Skipped.Order()], At = at };
+        int taken = 0;
+        foreach (CrashSelection selection in Choose(point, run.Plan.Seed, random))
+        {
+            IReadOnlyList<int> damaged = random.Next(2) == 0 ? run.Plan.Damageable(random) : [];
+            var chosen = found with { Fates = SelectionText.Format(selection), Damages = [.. damaged.Select(disk => StateDamage.Random(random, disk))] };
+            if (SingleState.TryBuild(run, chosen, point, selection, out SimulatedWorld world, out List<Fault> faults) && seen.Add(SingleState.HashOf(world, chosen)))
+            {
+                if (isOver?.Invoke() == true)
+                    return false;
+                CrashViolation? violation = CrashJudge.Judge(run, chosen, world, isThorough: random.Next(4) == 0);
+                Count(report, chosen, faults, violation);
+                if (++taken >= StatesPerPoint)
+                    break;
+            }
+        }
+
+        return isOver?.Invoke() != true;
+    }
+
+    private void Count(CampaignReport report, CrashCase judged, List<Fault> faults, CrashViolation? violation)
+    {
+        lock (report)
+        {
+            report.States++;
+            if (judged.Damages.Any(damage => damage.Kind == DamageKind.Missing))
+                report.StatesWithMissingDisks++;
+            if (judged.At.Count > 1)
+                report.StatesWithOwnMoments++;
+            foreach (Damage damage in judged.Damages.Where(damage => damage.Kind != DamageKind.FailsInRecovery))
+                report.CountFault(damage.Kind.ToString());
+            foreach (Fault fault in faults.Where(fault => fault.HitCount > 0))
+                report.CountFault($"{fault.Kind}InRecovery");
+            if (violation is not null && report.Violations.Count < MaxViolations)
+                report.Violations.Add(violation);
+        }
+    }
+
+    /// <summary>The first states (all kept, all lost) always; of the rest a random choice, so that the budget reaches every kind.</summary>
+    private static IEnumerable<CrashSelection> Choose(CrashPoint point, int seed, Random random)
+    {
+        var options = new CrashStates(ExhaustiveLimit: 4, SampleCount: 8, TornSectors: 3, Seed: seed);
         int index = 0;
         foreach (CrashSelection selection in options.Enumerate(point))
         {
-            if (index++ >= 4 && random.Next(4) != 0)
-                continue;
-            SimulatedWorld world = point.Build(selection);
-            if (seen.Add(world.Hash()))
-                yield return (selection, world);
+            if (index++ < 2 || random.Next(4) == 0)
+                yield return selection;
         }
-    }
-
-    private static List<int> Missing(Random random, int disks, RedundancyScheme scheme)
-    {
-        List<int> all = [.. Enumerable.Range(0, disks)];
-        List<int> missing = [];
-        for (int n = random.Next(1, scheme.Tolerance + 1); n > 0; n--)
-        {
-            int at = random.Next(all.Count);
-            missing.Add(all[at]);
-            all.RemoveAt(at);
-        }
-
-        return missing;
     }
 }

@@ -57,6 +57,8 @@ public sealed class EnginePool : IDisposable
 
     public MetadataStore Metadata => _metadata;
 
+    public IReadOnlyList<MemberDisk> Members => _members;
+
     public ExtentStore Extents => _extents;
 
     /// <summary>Writes generation 1 to empty disks and opens the pool.</summary>

@@ -40,6 +40,13 @@ public sealed class ModelFileSystem
         return Errno.None;
     }
 
+    /// <summary>An open file without a name.</summary>
+    public void AddUnnamed(InodeNumber inode, ModelNode node)
+    {
+        (node.LinkCount, node.OpenCount) = (0, 1);
+        _nodes[inode] = node;
+    }
+
     public Errno Link(InodeNumber inode, InodeNumber parent, string name)
     {
         if (_nodes[inode].IsDirectory)
@@ -115,6 +122,29 @@ public sealed class ModelFileSystem
     public string Digest() => Digest(Describe());
 
     public static string Digest(string description) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(description)).AsSpan(0, 12));
+
+    /// <summary>A copy that later changes of this one do not touch.</summary>
+    public ModelFileSystem Clone()
+    {
+        var copy = new ModelFileSystem();
+        foreach ((InodeNumber number, ModelNode node) in _nodes)
+            copy._nodes[number] = node.Clone();
+        return copy;
+    }
+
+    /// <summary>A copy as it is after a crash: nothing is open, and what has no name is gone.</summary>
+    public ModelFileSystem Reopened()
+    {
+        ModelFileSystem copy = Clone();
+        foreach ((InodeNumber number, ModelNode node) in _nodes)
+        {
+            copy._nodes[number].OpenCount = 0;
+            if (node.LinkCount == 0)
+                copy._nodes.Remove(number);
+        }
+
+        return copy;
+    }
 
     /// <summary>True when <paramref name="inode"/> is <paramref name="ancestor"/> or below it.</summary>
     public bool IsInside(InodeNumber inode, InodeNumber ancestor)
@@ -207,26 +237,56 @@ public sealed class ModelNode
 
     public static ModelNode Symlink(byte[] target) => new() { Mode = FileType.SymbolicLink | 0x1FF, Target = target };
 
+    /// <summary>Shares the bytes: they are replaced, never changed in place.</summary>
+    public ModelNode Clone()
+    {
+        var copy = new ModelNode
+        {
+            Mode = Mode,
+            UserId = UserId,
+            GroupId = GroupId,
+            LinkCount = LinkCount,
+            OpenCount = OpenCount,
+            Parent = Parent,
+            Target = Target,
+            _bytes = _bytes,
+            _hash = _hash,
+        };
+        foreach ((string name, InodeNumber child) in Children)
+            copy.Children.Add(name, child);
+        foreach ((string name, byte[] value) in Xattrs)
+            copy.Xattrs.Add(name, value);
+        return copy;
+    }
+
     public void Write(long offset, byte[] source)
     {
-        if (offset + source.Length > _bytes.Length)
-            Array.Resize(ref _bytes, (int)(offset + source.Length));
+        _bytes = Resized(Math.Max(_bytes.Length, (int)(offset + source.Length)));
         source.CopyTo(_bytes, offset);
         _hash = null;
     }
 
     public void SetSize(long size)
     {
-        Array.Resize(ref _bytes, (int)size);
+        _bytes = Resized((int)size);
         _hash = null;
     }
 
     public void Zero(long offset, long length)
     {
         long end = Math.Min(offset + length, _bytes.Length);
-        if (offset < end)
-            Array.Clear(_bytes, (int)offset, (int)(end - offset));
+        if (offset >= end)
+            return;
+        _bytes = Resized(_bytes.Length);
+        Array.Clear(_bytes, (int)offset, (int)(end - offset));
         _hash = null;
+    }
+
+    private byte[] Resized(int size)
+    {
+        byte[] bytes = new byte[size];
+        _bytes.AsSpan(0, Math.Min(size, _bytes.Length)).CopyTo(bytes);
+        return bytes;
     }
 
     public void Describe(StringBuilder text, string path)

@@ -4,21 +4,31 @@ using DynamicFs.Primitives;
 
 namespace DynamicFs.CrashTests;
 
+/// <summary>The workload met something wrong while it was recorded: in an operation, or after a power cut in the middle of it.</summary>
+public sealed class RunException(string message, Exception? inner = null) : Exception(message, inner);
+
 /// <summary>
 /// A workload that ran once on simulated disks, with everything needed to judge any moment of it: which model states a crash at that moment may
-/// leave.
+/// leave. It may have several lives, with power cuts, missing and failing disks between and in them.
 /// </summary>
 public sealed class RecordedRun
 {
     private readonly List<(long Sequence, int DigestIndex)> _begun = [];
     private readonly List<(long Sequence, int DigestIndex)> _acknowledged = [];
-    private readonly List<string> _digests;
+    private readonly List<Fault> _active = [];
+    private Workload _workload = null!;
+    private EnginePool _engine = null!;
 
-    private RecordedRun(int seed, RedundancyScheme scheme, PoolId pool, SimulatedWorld world, List<string> digests)
-        => (Seed, Scheme, Pool, World, _digests) = (seed, scheme, pool, world, digests);
+    private RecordedRun(RunPlan plan)
+    {
+        Plan = plan;
+        World = new SimulatedWorld(plan.Disks, plan.Seed) { KeepsHistory = true };
+        byte[] id = new byte[16];
+        new Random(plan.Seed).NextBytes(id);
+        Pool = new PoolId(new Guid(id));
+    }
 
-    public int Seed { get; }
-    public RedundancyScheme Scheme { get; }
+    public RunPlan Plan { get; }
     public PoolId Pool { get; }
     public SimulatedWorld World { get; }
 
@@ -26,33 +36,29 @@ public sealed class RecordedRun
     public long FirstSequence { get; private set; }
     public long LastSequence { get; private set; }
 
+    /// <summary>Faults that struck while it was recorded, by kind.</summary>
+    public Dictionary<string, long> Faults { get; } = [];
+
+    /// <summary>Power cuts and restarts while it was recorded.</summary>
+    public int LaterLives { get; private set; }
+
     /// <summary>What was done, a line each.</summary>
-    public IReadOnlyList<string> History { get; private set; } = [];
+    public IReadOnlyList<string> History => _workload.History;
 
-    /// <summary>Runs <paramref name="operations"/> random operations of <paramref name="seed"/> on a new pool of <paramref name="diskCount"/> disks.</summary>
-    public static RecordedRun Record(int seed, int operations, int diskCount, RedundancyScheme scheme)
+    /// <summary>Runs the workload of a plan on a new pool. Throws <see cref="RunException"/> when anything is not as the model says.</summary>
+    public static RecordedRun Record(RunPlan plan)
     {
-        var world = new SimulatedWorld(diskCount, seed) { KeepsHistory = true };
-        byte[] id = new byte[16];
-        new Random(seed).NextBytes(id);
-        var pool = new PoolId(new Guid(id));
-        using EnginePool engine = EnginePool.Create(pool, Disks(world), scheme);
-        var workload = new Workload(seed, engine.Files) { MaxFileBytes = 60_000 };
-        engine.Files.SyncAll();
-        var run = new RecordedRun(seed, scheme, pool, world, workload.Digests) { FirstSequence = world.Sequence };
-        run._acknowledged.Add((world.Sequence, 0));
-        for (int i = 0; i < operations; i++)
+        var run = new RecordedRun(plan);
+        run._engine = EnginePool.Create(run.Pool, Disks(run.World), plan.Scheme);
+        try
         {
-            run._begun.Add((world.Sequence, workload.Digests.Count));
-            int acknowledged = workload.AcknowledgedIndex;
-            workload.Step();
-            if (workload.AcknowledgedIndex != acknowledged)
-                run._acknowledged.Add((world.Mark("acknowledged"), workload.AcknowledgedIndex));
+            run.Run();
+            return run;
         }
-
-        run.LastSequence = world.Sequence;
-        run.History = workload.History;
-        return run;
+        finally
+        {
+            run._engine.Dispose();
+        }
     }
 
     /// <summary>The newest state that must not be lost by a crash right after call <paramref name="sequence"/>.</summary>
@@ -62,21 +68,126 @@ public sealed class RecordedRun
     public int NewestAllowed(long sequence)
     {
         int index = _begun.FindLastIndex(b => b.Sequence < sequence);
-        return index < 0 ? 0 : Math.Min(_begun[index].DigestIndex, _digests.Count - 1);
+        return index < 0 ? 0 : Math.Min(_begun[index].DigestIndex, _workload.Digests.Count - 1);
     }
 
     /// <summary>Index of the model state with this digest among the allowed ones; -1 when there is none.</summary>
-    public int FindState(string digest, long sequence)
+    public int FindState(string digest, long oldest, long newest)
     {
-        for (int i = NewestAllowed(sequence); i >= OldestAllowed(sequence); i--)
+        for (int i = NewestAllowed(newest); i >= OldestAllowed(oldest); i--)
         {
-            if (_digests[i] == digest)
+            if (_workload.Digests[i] == digest)
                 return i;
         }
 
         return -1;
     }
 
+    /// <summary>The model at a moment, as a new mount finds it: nothing is open.</summary>
+    public ModelFileSystem ModelAt(int index) => _workload.Snapshots[index].Reopened();
+
     public static IReadOnlyList<IDisk?> Disks(SimulatedWorld world, IReadOnlyCollection<int>? missing = null) =>
         [.. Enumerable.Range(0, world.DiskCount).Select(i => missing is not null && missing.Contains(i) ? null : (IDisk)world.Open(i))];
+
+    private void Run()
+    {
+        _workload = new Workload(Plan.Seed, _engine.Files) { MaxFileBytes = Plan.Seed % 3 == 0 ? 250_000 : 60_000 };
+        _engine.Files.SyncAll();
+        FirstSequence = World.Sequence;
+        _acknowledged.Add((World.Sequence, 0));
+        for (int i = 0; i < Plan.Operations; i++)
+        {
+            if (!Plan.Skipped.Contains(i) && !Do(i))
+                break;
+        }
+
+        EndFaults();
+        LastSequence = World.Sequence;
+    }
+
+    /// <summary>One operation, and what happens before it. False when the run ends here.</summary>
+    private bool Do(int index)
+    {
+        if (Plan.EventAt(index) is { } happening)
+            Happen(happening, index);
+        if (_engine.Files.IsReadOnly)
+            return HasLaterLife(index);
+        _begun.Add((World.Sequence, _workload.Digests.Count));
+        int acknowledged = _workload.AcknowledgedIndex;
+        try
+        {
+            _workload.Step(index);
+        }
+        catch (Exception e) when (Plan.IsOverload)
+        {
+            _workload.History.Add($"the overload ends the run: {e.Message}");
+            return false;
+        }
+        catch (Exception e)
+        {
+            throw new RunException($"operation {index}: {e.Message}\n{_engine.Files.Failure}", e);
+        }
+
+        if (_workload.AcknowledgedIndex != acknowledged)
+            _acknowledged.Add((World.Mark("acknowledged"), _workload.AcknowledgedIndex));
+        return true;
+    }
+
+    /// <summary>Too few disks to write: the operations up to the next life are left out.</summary>
+    private bool HasLaterLife(int index) => Enumerable.Range(index + 1, Plan.Operations).Any(i => Plan.EventAt(i) is { Kind: not RunEventKind.Fault });
+
+    private void Happen(RunEvent happening, int index)
+    {
+        if (happening.Kind == RunEventKind.Fault)
+        {
+            _workload.History.Add($"fault {happening.Fault}");
+            _active.Add(World.Inject(happening.Fault! with { }));
+            return;
+        }
+
+        _workload.History.Add($"{happening.Kind} missing={string.Join('+', happening.Missing)}");
+        EndFaults();
+        long before = World.Sequence;
+        CrashPoint point = World.CrashPointNow();
+        _engine.Dispose();
+        long mark = World.Mark(happening.Kind.ToString());
+        if (happening.Kind == RunEventKind.PowerCut)
+        {
+            SimulatedWorld after = point.Build(CrashSelection.Random(point, happening.Seed));
+            for (int disk = 0; disk < World.DiskCount; disk++)
+                World.Replace(disk, after.Image(disk));
+        }
+
+        Reopen(happening, index, before, mark);
+    }
+
+    private void Reopen(RunEvent happening, int index, long before, long mark)
+    {
+        string tree;
+        try
+        {
+            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing));
+            tree = FileSystemReader.Describe(_engine.Files);
+        }
+        catch (Exception e)
+        {
+            throw new RunException($"{happening.Kind} before operation {index}: {e}", e);
+        }
+
+        int state = FindState(ModelFileSystem.Digest(tree), before, before);
+        if (state < 0)
+            throw new RunException($"{happening.Kind} before operation {index}: the tree is no state from {OldestAllowed(before)} to {NewestAllowed(before)}:\n{tree}");
+        _workload.Reopened(_engine.Files, ModelAt(state));
+        _begun.Add((mark - 1, _workload.Digests.Count - 1));
+        _acknowledged.Add((mark, _workload.Digests.Count - 1));
+        LaterLives++;
+    }
+
+    private void EndFaults()
+    {
+        foreach (Fault fault in _active.Where(fault => fault.HitCount > 0))
+            Faults[fault.Kind.ToString()] = Faults.GetValueOrDefault(fault.Kind.ToString()) + 1;
+        _active.Clear();
+        World.ClearFaults();
+    }
 }

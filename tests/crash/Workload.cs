@@ -5,29 +5,35 @@ using DynamicFs.Primitives;
 namespace DynamicFs.CrashTests;
 
 /// <summary>
-/// Random operations from a seed, done to the real filesystem and to the model alike; each must have the same outcome in both. Keeps the digest of the model
-/// after every operation, and which of them an acknowledged sync covers.
+/// Random operations from a seed, done to the real filesystem and to the model alike; each must have the same outcome in both. Keeps the model as it was
+/// after every operation, and which of these states an acknowledged sync covers. What an operation does follows from the seed, its number and the model, so that
+/// leaving one out changes the others little.
 /// </summary>
 public sealed class Workload
 {
     private static readonly Caller _caller = new(0, 0, 1);
     private static readonly string[] _names = ["a", "b", "c", "d", "e", "f", "long-name-" + new string('x', 200), "ä"];
 
-    private readonly Random _random;
-    private FileSystem _files;
+    private readonly int _seed;
     private readonly List<InodeNumber> _open = [];
+    private Random _random;
+    private FileSystem _files;
+    private int _stepCount;
 
     public Workload(int seed, FileSystem files, ModelFileSystem? model = null)
     {
-        (_random, _files) = (new Random(seed), files);
+        (_seed, _random, _files) = (seed, new Random(seed), files);
         Model = model ?? new ModelFileSystem();
-        Digests.Add(Model.Digest());
+        Keep();
     }
 
-    public ModelFileSystem Model { get; }
+    public ModelFileSystem Model { get; private set; }
 
     /// <summary>Digest of the model before the first operation and after each one.</summary>
     public List<string> Digests { get; } = [];
+
+    /// <summary>The model at each of <see cref="Digests"/>.</summary>
+    public List<ModelFileSystem> Snapshots { get; } = [];
 
     /// <summary>Index into <see cref="Digests"/> of the newest state that was acknowledged as durable.</summary>
     public int AcknowledgedIndex { get; private set; }
@@ -52,16 +58,28 @@ public sealed class Workload
     {
         while (_open.Count > 0)
             Close(_open.Count - 1);
-        Digests.Add(Model.Digest());
+        Keep();
     }
 
     /// <summary>The pool was opened anew: goes on with this filesystem.</summary>
     public void Reopened(FileSystem files) => _files = files;
 
-    /// <summary>Does one operation. Throws <see cref="InvalidOperationException"/> when the real outcome is not the model's.</summary>
-    public void Step()
+    /// <summary>The pool was opened anew after a crash and has this state now.</summary>
+    public void Reopened(FileSystem files, ModelFileSystem model)
     {
-        int choice = _random.Next(100 + SyncWeight);
+        (_files, Model) = (files, model);
+        _open.Clear();
+        Keep();
+    }
+
+    /// <summary>Does the next operation. Throws <see cref="InvalidOperationException"/> when the real outcome is not the model's.</summary>
+    public void Step() => Step(_stepCount++);
+
+    /// <summary>Does operation <paramref name="index"/> of the seed.</summary>
+    public void Step(int index)
+    {
+        _random = new Random(unchecked((_seed * 1_000_003) + index));
+        int choice = _random.Next(106 + SyncWeight);
         if (choice < 14)
             Create();
         else if (choice < 19)
@@ -90,9 +108,15 @@ public sealed class Workload
             ChangeMode();
         else if (choice < 100)
             OpenOrClose();
+        else if (choice < 102)
+            MakeTemporary();
+        else if (choice < 104)
+            Compact();
+        else if (choice < 106)
+            Reclaim();
         else
             Sync();
-        Digests.Add(Model.Digest());
+        Keep();
     }
 
     /// <summary>fsync or a full commit; everything before is durable from now on.</summary>
@@ -100,6 +124,39 @@ public sealed class Workload
     {
         bool isFull = _random.Next(4) == 0;
         Expect(isFull ? "sync" : "fsync", Errno.None, isFull ? _files.SyncAll() : _files.Sync(InodeNumber.Root));
+        AcknowledgedIndex = Digests.Count - 1;
+    }
+
+    private void Keep()
+    {
+        Digests.Add(Model.Digest());
+        Snapshots.Add(Model.Clone());
+    }
+
+    /// <summary>O_TMPFILE: written, and often given a name.</summary>
+    private void MakeTemporary()
+    {
+        (InodeNumber parent, string name) = (AnyDirectory(), AnyName());
+        Expect("tmpfile", Errno.None, _files.MakeTemporary(_caller, parent, 0x180, out Attributes attributes));
+        Model.AddUnnamed(attributes.Inode, ModelNode.File(0x180));
+        _open.Add(attributes.Inode);
+        WriteTo(attributes.Inode);
+        if (_random.Next(3) > 0)
+            Expect($"link {attributes.Inode} {parent}/{name}", Model.Link(attributes.Inode, parent, name), _files.Link(_caller, attributes.Inode, parent, Bytes(name), out _));
+    }
+
+    /// <summary>What the background does now and then; nothing that a program sees changes.</summary>
+    private void Compact()
+    {
+        _files.Compactor.Step();
+        History.Add("compaction");
+    }
+
+    /// <summary>Gives old roots up, so that what died is collected and its pages are used again.</summary>
+    private void Reclaim()
+    {
+        History.Add("reclaim");
+        _files.Commits.Reclaim();
         AcknowledgedIndex = Digests.Count - 1;
     }
 

@@ -106,7 +106,7 @@ internal sealed class JournalHalf : IDisposable
             {
                 piece[_mirror.Journal!.Read(_start + offset + at, piece)..].Clear();
             }
-            catch (DiskException e) when (e.Errno == Errno.EIO)
+            catch (DiskException)
             {
                 piece.Clear();
             }

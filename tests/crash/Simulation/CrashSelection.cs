@@ -13,6 +13,10 @@ public sealed class CrashSelection
 
     private CrashSelection(ImmutableArray<Survival> fates) => _fates = fates;
 
+    internal static CrashSelection FromFates(ImmutableArray<Survival> fates) => new(fates);
+
+    public int Count => _fates.Length;
+
     public Survival this[int index] => _fates[index];
 
     internal ReadOnlySpan<Survival> Fates(int first, int end) => _fates.AsSpan()[first..end];

@@ -35,7 +35,7 @@ public sealed record DiskImage
     /// <summary>Files whose medium differs, or may come to differ, from what programs see.</summary>
     internal ImmutableHashSet<int> DirtyFiles { get; init; } = [];
 
-    internal long UsedBytes { get; init; }
+    public long UsedBytes { get; init; }
 
     internal long CapacityBytes { get; init; } = 1L << 40;
 
@@ -57,6 +57,26 @@ public sealed record DiskImage
         }
 
         return _hash;
+    }
+
+    /// <summary>Every file that programs see.</summary>
+    public IEnumerable<string> FilePaths() => FilePaths(RootInode, "");
+
+    /// <summary>Length of a file as programs see it.</summary>
+    public long LengthOf(string path) => this.Find(path, out int inode) == Primitives.Errno.None ? this.File(inode).Live.LengthBytes : 0;
+
+    private IEnumerable<string> FilePaths(int directory, string prefix)
+    {
+        foreach ((string name, int child) in ((DirectoryInode)Inodes[directory]).Live)
+        {
+            if (Inodes[child] is FileInode)
+                yield return prefix + name;
+            else if (Inodes[child] is DirectoryInode)
+            {
+                foreach (string path in FilePaths(child, $"{prefix}{name}/"))
+                    yield return path;
+            }
+        }
     }
 
     private ulong HashDirectory(int inode, ulong path)

@@ -23,6 +23,17 @@ public sealed partial class SimulatedDisk
         return file with { BadSectors = file.BadSectors.Union(Enumerable.Range(0, (int)(last - first) + 1).Select(i => first + i)) };
     });
 
+    /// <summary>Cuts a file off, in the cache and on the medium.</summary>
+    public void Cut(string path, long lengthBytes) => ChangeFile(path, file => file with { Live = file.Live.WithLength(lengthBytes), Durable = file.Live.WithLength(lengthBytes) });
+
+    /// <summary>A name is gone, durably.</summary>
+    public void Remove(string path) => Set(image =>
+    {
+        Errno errno = image.FindDirectory(DiskPath.Split(path, out string name), out int directory);
+        Invariant.Check(errno == Errno.None, "the file to be removed has a directory");
+        return image.Change(new EntryChange(World.Sequence, $"remove {path}", [new EntrySetting(directory, name, 0)])).SyncAllNames(_ => false);
+    });
+
     /// <summary>Puts a fifo or a symbolic link into the place of whatever has that name.</summary>
     public void Plant(string path, bool isLink)
     {

@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace DynamicFs.CrashTests;
+
+/// <summary>What can be wrong with one disk on top of a power cut, at rest or while the pool recovers.</summary>
+public enum DamageKind
+{
+    /// <summary>It does not come back.</summary>
+    Missing,
+
+    /// <summary>An older image of it comes back.</summary>
+    Stale,
+
+    /// <summary>Bytes of one file are wrong.</summary>
+    Flipped,
+
+    /// <summary>Sectors of one file cannot be read.</summary>
+    Unreadable,
+
+    /// <summary>A file is gone.</summary>
+    LostFile,
+
+    /// <summary>A file is shorter than it was.</summary>
+    CutFile,
+
+    /// <summary>It is full while the pool recovers.</summary>
+    Full,
+
+    /// <summary>Calls fail, lie or lose while the pool recovers.</summary>
+    FailsInRecovery,
+}
+
+/// <summary>One damaged disk of a post-crash state; what exactly is wrong follows from the seed.</summary>
+public readonly record struct Damage(DamageKind Kind, int Disk, int Seed)
+{
+    public override string ToString() => $"{Kind}:{Disk}:{Seed}";
+
+    public static bool TryParse(string text, out Damage damage)
+    {
+        damage = default;
+        string[] parts = text.Split(':');
+        if (parts.Length != 3 || !Enum.TryParse(parts[0], ignoreCase: false, out DamageKind kind) || !Enum.IsDefined(kind)
+            || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int disk)
+            || !int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out int seed))
+            return false;
+        damage = new Damage(kind, disk, seed);
+        return true;
+    }
+}

@@ -1,0 +1,77 @@
+using DynamicFs.CrashTests.Simulation;
+
+namespace DynamicFs.CrashTests;
+
+/// <summary>Damages the disks of a post-crash state.</summary>
+public static class StateDamage
+{
+    public static Damage Random(Random random, int disk)
+    {
+        DamageKind kind = random.Next(12) switch
+        {
+            < 3 => DamageKind.Missing,
+            < 5 => DamageKind.Stale,
+            5 => DamageKind.Flipped,
+            6 => DamageKind.Unreadable,
+            7 => DamageKind.LostFile,
+            8 => DamageKind.CutFile,
+            9 => DamageKind.Full,
+            _ => DamageKind.FailsInRecovery,
+        };
+        return new Damage(kind, disk, random.Next(1 << 20));
+    }
+
+    /// <summary>Changes what is on the disk of <paramref name="damage"/>, or injects what goes wrong with it from now on. A missing disk is left as it is.</summary>
+    /// <returns>The fault that was injected, if any.</returns>
+    public static Fault? Apply(RecordedRun run, SimulatedWorld world, long sequence, in Damage damage)
+    {
+        var random = new Random(damage.Seed);
+        SimulatedDisk disk = world.Open(damage.Disk);
+        switch (damage.Kind)
+        {
+            case DamageKind.Stale:
+                CrashPoint older = run.World.CrashPointAt(run.FirstSequence + random.NextInt64(Math.Max(1, sequence - run.FirstSequence)));
+                world.Replace(damage.Disk, older.Build(CrashSelection.All(older)).Image(damage.Disk));
+                break;
+            case DamageKind.Full:
+                disk.SetCapacity(disk.Image.UsedBytes + random.Next(3) * 4096);
+                break;
+            case DamageKind.FailsInRecovery:
+                return world.Inject(RunPlan.RandomFault(random, damage.Disk, isHonest: false));
+            case DamageKind.Missing:
+                break;
+            default:
+                DamageFile(disk, damage.Kind, random);
+                break;
+        }
+
+        return null;
+    }
+
+    private static void DamageFile(SimulatedDisk disk, DamageKind kind, Random random)
+    {
+        string[] files = [.. disk.Image.FilePaths().Order(StringComparer.Ordinal)];
+        if (files.Length == 0)
+            return;
+        string[] metadata = [.. files.Where(path => !path.Contains('/'))];
+        string path = random.Next(2) == 0 && metadata.Length > 0 ? metadata[random.Next(metadata.Length)] : files[random.Next(files.Length)];
+        long lengthBytes = disk.Image.LengthOf(path);
+        if (kind == DamageKind.LostFile)
+        {
+            disk.Remove(path);
+            return;
+        }
+
+        for (int count = random.Next(1, 5); count > 0 && lengthBytes > 0; count--)
+        {
+            // What is used lies at the start of most files.
+            long offset = random.NextInt64(Math.Max(1, random.Next(3) == 0 ? lengthBytes : Math.Min(lengthBytes, 200_000)));
+            if (kind == DamageKind.Flipped)
+                disk.Corrupt(path, offset, (int)Math.Min(random.Next(1, 600), lengthBytes - offset), (byte)random.Next(1, 256));
+            else if (kind == DamageKind.Unreadable)
+                disk.MakeUnreadable(path, offset, random.Next(1, 20_000));
+            else
+                disk.Cut(path, lengthBytes = offset);
+        }
+    }
+}
