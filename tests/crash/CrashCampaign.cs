@@ -120,8 +120,7 @@ public sealed class CrashCampaign
         int taken = 0;
         foreach (CrashSelection selection in Choose(point, run.Plan.Seed, random))
         {
-            IReadOnlyList<int> damaged = random.Next(2) == 0 ? run.Plan.Damageable(random) : [];
-            var chosen = found with { Fates = SelectionText.Format(selection), Damages = [.. damaged.Select(disk => StateDamage.Random(random, disk))] };
+            var chosen = found with { Fates = SelectionText.Format(selection), Damages = StateDamage.Choose(run.Plan, random) };
             if (SingleState.TryBuild(run, chosen, point, selection, out SimulatedWorld world, out List<Fault> faults) && seen.Add(SingleState.HashOf(world, chosen)))
             {
                 if (isOver?.Invoke() == true)

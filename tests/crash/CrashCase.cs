@@ -8,7 +8,7 @@ namespace DynamicFs.CrashTests;
 /// </summary>
 public sealed record CrashCase(int Seed, int Operations)
 {
-    public const int DefaultOperations = 16;
+    public const int DefaultOperations = 20;
 
     public IReadOnlyList<int> Skipped { get; init; } = [];
     public IReadOnlyList<long> At { get; init; } = [];

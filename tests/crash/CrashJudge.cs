@@ -30,13 +30,18 @@ public sealed class CrashJudge
     private CrashJudge(RecordedRun run, CrashCase judged, SimulatedWorld world, bool isThorough)
     {
         (_run, _case, _world, _isThorough) = (run, judged, world, isThorough);
-        _missing = [.. judged.Damages.Where(damage => damage.Kind == DamageKind.Missing).Select(damage => damage.Disk)];
+        _missing = [.. judged.Damages.Where(damage => damage.Kind is DamageKind.Missing or DamageKind.TooMany).Select(damage => damage.Disk)];
     }
+
+    private bool IsTooMany => _case.Damages.Any(damage => damage.Kind == DamageKind.TooMany);
 
     private bool IsWhole => _case.Damages.Count == 0 && _run.Plan.IsClean;
 
     /// <summary>A full disk may keep a pool from being mounted; nothing may be lost by it.</summary>
-    private bool MayRefuse => _case.Damages.Any(damage => damage.Kind == DamageKind.Full);
+    private bool MayRefuse => _case.Damages.Any(IsShortOfSpace);
+
+    private static bool IsShortOfSpace(Damage damage) =>
+        damage.Kind == DamageKind.Full || (damage.Kind == DamageKind.FailsInRecovery && StateDamage.FaultOf(damage).Errno == Errno.ENOSPC);
 
     /// <summary>Null when the state is right.</summary>
     public static CrashViolation? Judge(RecordedRun run, CrashCase judged, SimulatedWorld world, bool isThorough)
@@ -54,6 +59,8 @@ public sealed class CrashJudge
 
     private string? Run()
     {
+        if (IsTooMany)
+            return MountTooFew();
         string? first = null;
         try
         {
@@ -82,6 +89,27 @@ public sealed class CrashJudge
         return engine.Files.IsReadOnly || MayRefuse || HasFaults ? null : Check(engine, _isThorough);
     }
 
+    /// <summary>
+    /// More disks are away than the policy survives. The host knows the newest generation. What is mounted all the same must be right as far as it can be read.
+    /// </summary>
+    private string? MountTooFew()
+    {
+        try
+        {
+            using EnginePool engine = EnginePool.Open(_run.Pool, RecordedRun.Disks(_world, _missing), newestSeen: _run.NewestSeen(_case.At.Min()));
+            string tree = FileSystemReader.Describe(engine.Files);
+            return StateOf(tree) < 0 ? $"mounted with too few disks, and {NoState(tree)}" : null;
+        }
+        catch (PoolException)
+        {
+            return null;
+        }
+        catch (InvalidOperationException e) when (e.Message.EndsWith("EIO", StringComparison.Ordinal))
+        {
+            return null;
+        }
+    }
+
     private bool HasFaults => _case.Damages.Any(damage => damage.Kind == DamageKind.FailsInRecovery);
 
     private string? SecondMount(string? first, out ModelFileSystem? model)
@@ -99,12 +127,38 @@ public sealed class CrashJudge
             return IsWhole ? "read-only although no disk is missing" : null;
         model = _run.ModelAt(state);
         var workload = new Workload(_case.Seed + (int)_case.At[0], engine.Files, model) { MaxFileBytes = 30_000 };
-        for (int i = 0; i < OperationsAfter; i++)
-            workload.Step();
-        workload.CloseAll();
-        workload.Sync();
+        try
+        {
+            for (int i = 0; i < OperationsAfter; i++)
+                workload.Step();
+            workload.CloseAll();
+            workload.Sync();
+        }
+        catch (InvalidOperationException) when (!IsWhole && !engine.CanWrite)
+        {
+            // Disks that failed on the way leave too few to acknowledge anything; what is refused is not lost.
+            model = null;
+            return null;
+        }
+
+        if (_isThorough && CheckHealed(engine) is { } unhealed)
+            return unhealed;
         string after = FileSystemReader.Describe(engine.Files);
         return after == model.Describe() ? null : $"after going on from\n{second}\nwith\n{string.Join('\n', workload.History)}\nthe tree is\n{after}\nand not\n{model.Describe()}";
+    }
+
+    /// <summary>With all disks there, a rebuild makes every copy good again.</summary>
+    private string? CheckHealed(EnginePool engine)
+    {
+        bool isAtRest = engine.TryRebuild(readsAll: true);
+        if (_missing.Count > 0 || engine.Members.Any(member => !member.IsWritable))
+            return null;
+        if (!isAtRest)
+            return "the rebuild does not come to an end";
+        if (engine.Files.SyncAll() is var errno and not Errno.None)
+            return $"the commit after the rebuild answers {errno}: {engine.Files.Failure}";
+        List<string> problems = EngineCheck.Run(engine, EngineCheck.Scope.Healed, readData: true);
+        return problems.Count == 0 ? null : $"after the rebuild {problems.Count} problems: {string.Join("; ", problems.Take(4))}";
     }
 
     private string? ThirdMount(ModelFileSystem model)
@@ -125,7 +179,7 @@ public sealed class CrashJudge
         Errno errno = engine.Files.SyncAll();
         if (errno != Errno.None)
             return $"the first commit after the mount answers {errno}: {engine.Files.Failure}";
-        List<string> problems = EngineCheck.Run(engine, IsWhole, readData);
+        List<string> problems = EngineCheck.Run(engine, IsWhole ? EngineCheck.Scope.Whole : EngineCheck.Scope.Readable, readData);
         return problems.Count == 0 ? null : $"{problems.Count} problems: {string.Join("; ", problems.Take(4))}";
     }
 

@@ -26,6 +26,9 @@ public enum DamageKind
     /// <summary>It is full while the pool recovers.</summary>
     Full,
 
+    /// <summary>It does not come back, and with it more disks are away than the policy survives: the pool may be refused, never wrong.</summary>
+    TooMany,
+
     /// <summary>Calls fail, lie or lose while the pool recovers.</summary>
     FailsInRecovery,
 }

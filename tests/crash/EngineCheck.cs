@@ -8,23 +8,35 @@ namespace DynamicFs.CrashTests;
 /// <summary>What <c>dynfs fsck</c> checks, on an engine that is open and has just committed; and that nothing leaks.</summary>
 internal static class EngineCheck
 {
+    public enum Scope
+    {
+        /// <summary>Everything can be read from some copy.</summary>
+        Readable,
+
+        /// <summary>Every fragment is good.</summary>
+        Healed,
+
+        /// <summary>No disk was ever away or damaged: every copy is right, and nothing is left over on any disk.</summary>
+        Whole,
+    }
+
     /// <param name="engine">With nothing uncommitted.</param>
-    /// <param name="isWhole">No disk is away or damaged: every copy must be right, and nothing may be left over on any disk.</param>
+    /// <param name="scope">What may be asked of these disks.</param>
     /// <param name="readData">Reads every block of every fragment.</param>
-    public static List<string> Run(EnginePool engine, bool isWhole, bool readData)
+    public static List<string> Run(EnginePool engine, Scope scope, bool readData)
     {
         var problems = new List<string>();
         RootRecord root = engine.Metadata.Root;
-        if (isWhole)
+        if (scope == Scope.Whole)
             engine.Metadata.Verify(problem => problems.Add($"pages: {problem}"));
         void Say(string kind, string target, string message) => problems.Add($"{kind} {target}: {message}");
-        void SayIfWhole(string kind, string target, string message)
+        void SayIfHealed(string kind, string target, string message)
         {
-            if (isWhole)
+            if (scope != Scope.Readable)
                 Say(kind, target, message);
         }
 
-        var extents = new PoolFsckExtents(engine.Extents, engine.Files.Catalog, Say, Say, SayIfWhole);
+        var extents = new PoolFsckExtents(engine.Extents, engine.Files.Catalog, Say, Say, SayIfHealed);
         extents.ReadCatalog(root.Counters.NextExtent);
         var names = new PoolFsckNamespace(engine.Metadata.Namespace, extents.SliceEnds, root.Counters, (target, message) => Say("namespace", target, message));
         names.Run();
@@ -39,7 +51,7 @@ internal static class EngineCheck
                 problems.Add($"extent {extent} has bytes of files but no record");
         }
 
-        if (isWhole)
+        if (scope == Scope.Whole)
             CheckLeftovers(engine, problems);
         return problems;
     }

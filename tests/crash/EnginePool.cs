@@ -55,9 +55,39 @@ public sealed class EnginePool : IDisposable
         }
     }
 
-    public MetadataStore Metadata => _metadata;
+    /// <summary>Writes can be acknowledged on the disks as they are now.</summary>
+    public bool CanWrite => !Files.IsReadOnly && _extents.CanWrite(_metadata.Root.Shape.DefaultScheme);
 
-    public IReadOnlyList<MemberDisk> Members => _members;
+    /// <summary>
+    /// Looks at every extent and heals for a while, also while disks fail. True when all that can be healed is.
+    /// </summary>
+    /// <param name="readsAll">Looks at the data of all fragments too, as a scrub does.</param>
+    /// <param name="maxSteps">Gives up after so many.</param>
+    public bool TryRebuild(bool readsAll = false, int maxSteps = 60)
+    {
+        Rebuilder.Request();
+        if (readsAll)
+        {
+            Files.Catalog.ForEach(default, (record, _) =>
+            {
+                Rebuilder.Suspect(record.Id);
+                return true;
+            });
+        }
+
+        for (int i = 0; i < maxSteps; i++)
+        {
+            StepOutcome outcome = Rebuilder.Step();
+            if (outcome == StepOutcome.Idle)
+                return true;
+            if (outcome == StepOutcome.Waiting && Files.SyncAll() != Errno.None)
+                return false;
+        }
+
+        return false;
+    }
+
+    public MetadataStore Metadata => _metadata;
 
     public ExtentStore Extents => _extents;
 
@@ -82,10 +112,10 @@ public sealed class EnginePool : IDisposable
     }
 
     /// <summary>Opens the pool as a mount does: newest root, journal, leftovers.</summary>
-    public static EnginePool Open(PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false)
+    public static EnginePool Open(PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false, Generation newestSeen = default)
     {
         IReadOnlyList<MemberDisk> members = MembersOf(pool, disks);
-        MetadataStore metadata = MetadataStore.Open(pool, members, Generation.None, Options(time, isReadOnly));
+        MetadataStore metadata = MetadataStore.Open(pool, members, newestSeen, Options(time, isReadOnly));
         return new EnginePool(pool, members, metadata, time ?? TimeProvider.System, isReadOnly);
     }
 

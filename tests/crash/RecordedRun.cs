@@ -15,6 +15,7 @@ public sealed class RecordedRun
 {
     private readonly List<(long Sequence, int DigestIndex)> _begun = [];
     private readonly List<(long Sequence, int DigestIndex)> _acknowledged = [];
+    private readonly List<(long Sequence, Generation Generation)> _generations = [];
     private readonly List<Fault> _active = [];
     private Workload _workload = null!;
     private EnginePool _engine = null!;
@@ -71,6 +72,9 @@ public sealed class RecordedRun
         return index < 0 ? 0 : Math.Min(_begun[index].DigestIndex, _workload.Digests.Count - 1);
     }
 
+    /// <summary>The newest generation whose commit was acknowledged before call <paramref name="sequence"/>; the host remembers it.</summary>
+    public Generation NewestSeen(long sequence) => _generations.Last(g => g.Sequence <= sequence).Generation;
+
     /// <summary>Index of the model state with this digest among the allowed ones; -1 when there is none.</summary>
     public int FindState(string digest, long oldest, long newest)
     {
@@ -91,10 +95,11 @@ public sealed class RecordedRun
 
     private void Run()
     {
-        _workload = new Workload(Plan.Seed, _engine.Files) { MaxFileBytes = Plan.Seed % 3 == 0 ? 250_000 : 60_000 };
+        _workload = new Workload(Plan.Seed, _engine.Files) { MaxFileBytes = Plan.Seed % 3 == 0 ? 250_000 : 60_000, Rebuild = () => _engine.TryRebuild() };
         _engine.Files.SyncAll();
         FirstSequence = World.Sequence;
         _acknowledged.Add((World.Sequence, 0));
+        NoteGeneration();
         for (int i = 0; i < Plan.Operations; i++)
         {
             if (!Plan.Skipped.Contains(i) && !Do(i))
@@ -110,7 +115,7 @@ public sealed class RecordedRun
     {
         if (Plan.EventAt(index) is { } happening)
             Happen(happening, index);
-        if (_engine.Files.IsReadOnly)
+        if (!_engine.CanWrite && !Plan.IsClean)
             return HasLaterLife(index);
         _begun.Add((World.Sequence, _workload.Digests.Count));
         int acknowledged = _workload.AcknowledgedIndex;
@@ -123,6 +128,11 @@ public sealed class RecordedRun
             _workload.History.Add($"the overload ends the run: {e.Message}");
             return false;
         }
+        catch (Exception e) when (!_engine.CanWrite && !Plan.IsClean)
+        {
+            _workload.History.Add($"too few disks are left to write: {e.Message}");
+            return HasLaterLife(index);
+        }
         catch (Exception e)
         {
             throw new RunException($"operation {index}: {e.Message}\n{_engine.Files.Failure}", e);
@@ -130,8 +140,11 @@ public sealed class RecordedRun
 
         if (_workload.AcknowledgedIndex != acknowledged)
             _acknowledged.Add((World.Mark("acknowledged"), _workload.AcknowledgedIndex));
+        NoteGeneration();
         return true;
     }
+
+    private void NoteGeneration() => _generations.Add((World.Sequence, _engine.Metadata.Root.Generation));
 
     /// <summary>Too few disks to write: the operations up to the next life are left out.</summary>
     private bool HasLaterLife(int index) => Enumerable.Range(index + 1, Plan.Operations).Any(i => Plan.EventAt(i) is { Kind: not RunEventKind.Fault });
@@ -180,6 +193,7 @@ public sealed class RecordedRun
         _workload.Reopened(_engine.Files, ModelAt(state));
         _begun.Add((mark - 1, _workload.Digests.Count - 1));
         _acknowledged.Add((mark, _workload.Digests.Count - 1));
+        NoteGeneration();
         LaterLives++;
     }
 

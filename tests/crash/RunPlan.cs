@@ -54,7 +54,7 @@ public sealed class RunPlan
         IsOverload = story == 9;
         int victims = IsOverload ? 0 : random.Next(story < 6 ? 1 : Scheme.Tolerance + 1);
         Victims = [.. Enumerable.Range(0, Disks).OrderBy(_ => random.Next()).Take(victims).Order()];
-        for (int count = random.Next(1, 4); count > 0; count--)
+        for (int count = random.Next(1, 5); count > 0; count--)
             _events[random.Next(1, Math.Max(2, operations))] = MakeEvent(random);
     }
 
@@ -97,28 +97,28 @@ public sealed class RunPlan
             FaultKind.LostSync => DiskCalls.Sync,
             FaultKind.FlippedBit => DiskCalls.Read,
             FaultKind.PartialWrite or FaultKind.DroppedWrite or FaultKind.MisdirectedWrite => DiskCalls.Write,
-            _ => random.Next(5) switch
+            _ => random.Next(6) switch
             {
-                0 => DiskCalls.Write,
+                0 or 5 => DiskCalls.Write,
                 1 => DiskCalls.Barriers,
                 2 => DiskCalls.Create | DiskCalls.Open | DiskCalls.Rename | DiskCalls.Unlink | DiskCalls.MakeDirectory | DiskCalls.List,
                 3 => DiskCalls.Read,
                 _ => DiskCalls.All & ~DiskCalls.Space,
             },
         };
-        Errno errno = random.Next(3) switch { 0 => Errno.ENOSPC, 1 => Errno.EROFS, _ => Errno.EIO };
+        Errno errno = random.Next(isHonest ? 3 : 2) switch { 0 => Errno.EIO, 1 => Errno.EROFS, _ => Errno.ENOSPC };
         bool isRead = (on & DiskCalls.Changes) == 0;
         return new Fault(kind, on, isRead ? Errno.EIO : errno)
         {
             Disk = disk,
-            Nth = random.Next(1, random.Next(2) == 0 ? 6 : 40),
+            Nth = random.Next(1, random.Next(3) > 0 ? 3 : 20),
             Times = random.Next(3) switch { 0 => 1, 1 => random.Next(2, 6), _ => long.MaxValue },
         };
     }
 
     private RunEvent MakeEvent(Random random)
     {
-        bool isFault = IsOverload || (Victims.Count > 0 && random.Next(2) == 0);
+        bool isFault = IsOverload || (Victims.Count > 0 && random.Next(5) < 3);
         if (isFault)
             return new RunEvent(RunEventKind.Fault, RandomFault(random, Victims.Count > 0 ? Victims[random.Next(Victims.Count)] : null, IsOverload), [], 0);
         IReadOnlyList<int> missing = [.. Victims.Where(_ => random.Next(2) == 0)];

@@ -28,7 +28,7 @@ internal static class SingleState
         ulong hash = 0;
         for (int disk = 0; disk < world.DiskCount; disk++)
         {
-            bool isMissing = built.Damages.Any(damage => damage.Kind == DamageKind.Missing && damage.Disk == disk);
+            bool isMissing = built.Damages.Any(damage => damage.Kind is DamageKind.Missing or DamageKind.TooMany && damage.Disk == disk);
             hash = Mixing.Mix(hash + (isMissing ? 1 : world.Image(disk).Hash()));
         }
 

@@ -5,7 +5,24 @@ namespace DynamicFs.CrashTests;
 /// <summary>Damages the disks of a post-crash state.</summary>
 public static class StateDamage
 {
-    public static Damage Random(Random random, int disk)
+    /// <summary>What is wrong on top of a power cut: nothing in half of all cases, else as much as the policy survives, now and then more disks away than that.</summary>
+    public static IReadOnlyList<Damage> Choose(RunPlan plan, Random random)
+    {
+        if (random.Next(2) == 0)
+            return [];
+        if (plan.Disks > 1 && plan.IsClean && random.Next(16) == 0)
+        {
+            int count = random.Next(plan.Scheme.Tolerance + 1, plan.Disks);
+            return [.. Enumerable.Range(0, plan.Disks).OrderBy(_ => random.Next()).Take(count).Order().Select(disk => new Damage(DamageKind.TooMany, disk, 0))];
+        }
+
+        return [.. plan.Damageable(random).Select(disk => Random(random, disk))];
+    }
+
+    /// <summary>The fault of a disk that fails in recovery.</summary>
+    public static Fault FaultOf(in Damage damage) => RunPlan.RandomFault(new Random(damage.Seed), damage.Disk, isHonest: damage.Seed % 2 == 0);
+
+    private static Damage Random(Random random, int disk)
     {
         DamageKind kind = random.Next(12) switch
         {
@@ -37,8 +54,8 @@ public static class StateDamage
                 disk.SetCapacity(disk.Image.UsedBytes + random.Next(3) * 4096);
                 break;
             case DamageKind.FailsInRecovery:
-                return world.Inject(RunPlan.RandomFault(random, damage.Disk, isHonest: false));
-            case DamageKind.Missing:
+                return world.Inject(FaultOf(damage));
+            case DamageKind.Missing or DamageKind.TooMany:
                 break;
             default:
                 DamageFile(disk, damage.Kind, random);

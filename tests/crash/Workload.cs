@@ -44,8 +44,11 @@ public sealed class Workload
     /// <summary>Largest file that the workload makes.</summary>
     public int MaxFileBytes { get; init; } = 200_000;
 
+    /// <summary>One look of the rebuild at everything; nothing that a program sees changes.</summary>
+    public Action? Rebuild { get; set; }
+
     /// <summary>Relative weight of fsync and of full commits.</summary>
-    public int SyncWeight { get; init; } = 6;
+    public int SyncWeight { get; init; } = 16;
 
     public void Run(int operations)
     {
@@ -79,7 +82,7 @@ public sealed class Workload
     public void Step(int index)
     {
         _random = new Random(unchecked((_seed * 1_000_003) + index));
-        int choice = _random.Next(106 + SyncWeight);
+        int choice = _random.Next(126 + SyncWeight);
         if (choice < 14)
             Create();
         else if (choice < 19)
@@ -112,8 +115,14 @@ public sealed class Workload
             MakeTemporary();
         else if (choice < 104)
             Compact();
-        else if (choice < 106)
+        else if (choice < 112)
             Reclaim();
+        else if (choice < 116)
+            Heal();
+        else if (choice < 121)
+            Save();
+        else if (choice < 126)
+            Rewrite();
         else
             Sync();
         Keep();
@@ -122,7 +131,7 @@ public sealed class Workload
     /// <summary>fsync or a full commit; everything before is durable from now on.</summary>
     public void Sync()
     {
-        bool isFull = _random.Next(4) == 0;
+        bool isFull = _random.Next(5) < 2;
         Expect(isFull ? "sync" : "fsync", Errno.None, isFull ? _files.SyncAll() : _files.Sync(InodeNumber.Root));
         AcknowledgedIndex = Digests.Count - 1;
     }
@@ -150,6 +159,40 @@ public sealed class Workload
     {
         _files.Compactor.Step();
         History.Add("compaction");
+    }
+
+    /// <summary>As an editor does: a new file, written and synced, is renamed over the old one.</summary>
+    private void Save()
+    {
+        (InodeNumber parent, string name) = AnyEntry();
+        if (Model[parent].Children.ContainsKey("saving"))
+            return;
+        Expect($"create {parent}/saving", Errno.None, _files.Create(_caller, parent, Bytes("saving"), FileType.Regular | 0x1A4, out Attributes attributes));
+        Model.Add(parent, "saving", attributes.Inode, ModelNode.File(0x1A4));
+        Model[attributes.Inode].OpenCount++;
+        _open.Add(attributes.Inode);
+        WriteTo(attributes.Inode);
+        Close(_open.Count - 1);
+        if (_random.Next(3) > 0)
+            Expect("fsync", Errno.None, _files.Sync(attributes.Inode));
+        Expect($"rename {parent}/saving {name}", Model.Rename(parent, "saving", parent, name, RenameFlags.None), _files.Rename(_caller, parent, Bytes("saving"), parent, Bytes(name), RenameFlags.None));
+    }
+
+    /// <summary>Nothing of the old bytes is left.</summary>
+    private void Rewrite()
+    {
+        if (!TryAnyFile(out InodeNumber inode))
+            return;
+        var change = new AttributeChange { Mask = AttributeMask.Size, SizeBytes = 0 };
+        Expect($"truncate {inode} 0", Errno.None, _files.SetAttributes(_caller, inode, change, out _));
+        Model[inode].SetSize(0);
+        WriteTo(inode);
+    }
+
+    private void Heal()
+    {
+        History.Add("rebuild");
+        Rebuild?.Invoke();
     }
 
     /// <summary>Gives old roots up, so that what died is collected and its pages are used again.</summary>
