@@ -23,6 +23,9 @@ public sealed class CrashJudge
     private readonly HashSet<int> _missing;
     private readonly bool _isThorough;
 
+    /// <summary>A mount that could commit nothing decided nothing: what was never acknowledged may be seen by the next one, when its disk answers.</summary>
+    private bool _wasReadOnly;
+
     /// <param name="run">The workload of the case.</param>
     /// <param name="judged">Its moment says which states of the model are allowed.</param>
     /// <param name="world">The disks after the power cut, damaged as the case says.</param>
@@ -86,6 +89,7 @@ public sealed class CrashJudge
             return NoState(tree);
         if (IsWhole && engine.Files.IsReadOnly)
             return $"read-only although no disk is missing: {engine.Files.Failure}";
+        _wasReadOnly = engine.Files.IsReadOnly;
         return engine.Files.IsReadOnly || MayRefuse || HasFaults ? null : Check(engine, _isThorough);
     }
 
@@ -120,8 +124,7 @@ public sealed class CrashJudge
         int state = StateOf(second);
         if (state < 0)
             return NoState(second);
-        // A batch that was never acknowledged may be seen by one mount and not by another when its disk answers only one of them.
-        if (first is not null && second != first && !HasFaults)
+        if (first is not null && second != first && !_wasReadOnly)
             return $"mounting again changed the tree:\n{first}\nnow\n{second}";
         if (engine.Files.IsReadOnly)
             return IsWhole ? "read-only although no disk is missing" : null;

@@ -4,6 +4,7 @@ using DynamicFs.Files;
 using DynamicFs.Maintenance;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DynamicFs.CrashTests;
@@ -11,7 +12,7 @@ namespace DynamicFs.CrashTests;
 /// <summary>
 /// The whole engine without the kernel on top, on any disks, single-threaded: every disk call happens in a reproducible order. Null stands for a missing disk.
 /// </summary>
-public sealed class EnginePool : IDisposable
+public sealed partial class EnginePool : IDisposable
 {
     private readonly MetadataStore _metadata;
     private readonly ExtentStore _extents;
@@ -20,15 +21,21 @@ public sealed class EnginePool : IDisposable
     private EnginePool(PoolId pool, IReadOnlyList<MemberDisk> members, MetadataStore metadata, TimeProvider time, bool isReadOnly)
     {
         (_members, _metadata) = (members, metadata);
+        metadata.ProblemReported += problem => LogProblem(Log, problem);
+        foreach (string problem in metadata.Problems)
+            LogProblem(Log, problem);
         _extents = new ExtentStore(pool, members, new ExtentStoreOptions(Time: time, Random: new Random(1)));
-        Files = new FileSystem(new FileSystemParts(metadata, _extents, time, NullLogger.Instance)
+        Files = new FileSystem(new FileSystemParts(metadata, _extents, time, Log)
         {
             IsReadOnly = isReadOnly,
             Limits = new FileSystemLimits(CachedInodes: 1024, ExtentBuffers: 4, ExtentWriters: 0) { ExtentBytes = 128 << 10, SmallExtentBytes = 24 << 10, MergeBytes = 64 << 10, MergeCount = 8 },
         });
         Files.Start();
-        Rebuilder = new Rebuilder(new MaintenanceParts(Files, _extents, metadata, members, time, NullLogger.Instance));
+        Rebuilder = new Rebuilder(new MaintenanceParts(Files, _extents, metadata, members, time, Log));
     }
+
+    /// <summary>Where the engine's log goes when a single state is looked at.</summary>
+    public static ILogger Log { get; set; } = NullLogger.Instance;
 
     public FileSystem Files { get; }
 
@@ -142,4 +149,7 @@ public sealed class EnginePool : IDisposable
 
         return members;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    private static partial void LogProblem(ILogger log, string problem);
 }

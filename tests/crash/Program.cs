@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using DynamicFs.Primitives;
+using Microsoft.Extensions.Logging;
 
 namespace DynamicFs.CrashTests;
 
@@ -35,6 +36,13 @@ internal static class Program
     {
         if (options.Canary is { } name)
             SetCanary(name);
+        if (options.Replay is { At.Count: > 0 } single && !options.Json)
+        {
+            EnginePool.Log = new ErrorLog();
+            foreach (Damage damage in single.Damages.Where(damage => damage.Kind == DamageKind.FailsInRecovery))
+                Console.Error.WriteLine(StateDamage.FaultOf(damage));
+        }
+
         var campaign = new CrashCampaign { MaxViolations = options.Canary is null ? 8 : 1, Threads = options.Threads };
         CampaignReport report = options.Replay is { } replayed ? campaign.Replay(replayed) : campaign.Run(options.Seed, options.States, options.Time);
         var violations = report.Violations.Select(violation => options.Shrink && violation.Case is not null ? CaseShrinker.Shrink(violation, TimeSpan.FromSeconds(60)) : violation).ToList();
@@ -102,6 +110,18 @@ internal static class Program
         throw new FormatException($"this build has no canaries, '{name}' cannot be set; tools/crash-campaign makes one that has");
 #endif
     }
+}
+
+/// <summary>The engine's log, on standard error.</summary>
+internal sealed class ErrorLog : ILogger
+{
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        Console.Error.WriteLine($"{logLevel}: {formatter(state, exception)} {exception?.Message}");
 }
 
 /// <summary>What the command line says.</summary>

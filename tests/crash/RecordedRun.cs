@@ -96,9 +96,11 @@ public sealed class RecordedRun
     private void Run()
     {
         _workload = new Workload(Plan.Seed, _engine.Files) { MaxFileBytes = Plan.Seed % 3 == 0 ? 250_000 : 60_000, Rebuild = () => _engine.TryRebuild() };
+        _workload.Kept = () => _begun.Add((World.Sequence, _workload.Digests.Count));
         _engine.Files.SyncAll();
         FirstSequence = World.Sequence;
         _acknowledged.Add((World.Sequence, 0));
+        _begun.Add((World.Sequence, 1));
         NoteGeneration();
         for (int i = 0; i < Plan.Operations; i++)
         {
@@ -117,7 +119,6 @@ public sealed class RecordedRun
             Happen(happening, index);
         if (!_engine.CanWrite && !Plan.IsClean)
             return HasLaterLife(index);
-        _begun.Add((World.Sequence, _workload.Digests.Count));
         int acknowledged = _workload.AcknowledgedIndex;
         try
         {
@@ -190,8 +191,8 @@ public sealed class RecordedRun
         int state = FindState(ModelFileSystem.Digest(tree), before, before);
         if (state < 0)
             throw new RunException($"{happening.Kind} before operation {index}: the tree is no state from {OldestAllowed(before)} to {NewestAllowed(before)}:\n{tree}");
+        _begun.Add((mark - 1, _workload.Digests.Count));
         _workload.Reopened(_engine.Files, ModelAt(state));
-        _begun.Add((mark - 1, _workload.Digests.Count - 1));
         _acknowledged.Add((mark, _workload.Digests.Count - 1));
         NoteGeneration();
         LaterLives++;

@@ -44,6 +44,9 @@ public sealed class Workload
     /// <summary>Largest file that the workload makes.</summary>
     public int MaxFileBytes { get; init; } = 200_000;
 
+    /// <summary>Called after each state was added to <see cref="Digests"/>.</summary>
+    public Action? Kept { get; set; }
+
     /// <summary>One look of the rebuild at everything; nothing that a program sees changes.</summary>
     public Action? Rebuild { get; set; }
 
@@ -140,6 +143,7 @@ public sealed class Workload
     {
         Digests.Add(Model.Digest());
         Snapshots.Add(Model.Clone());
+        Kept?.Invoke();
     }
 
     /// <summary>O_TMPFILE: written, and often given a name.</summary>
@@ -171,10 +175,16 @@ public sealed class Workload
         Model.Add(parent, "saving", attributes.Inode, ModelNode.File(0x1A4));
         Model[attributes.Inode].OpenCount++;
         _open.Add(attributes.Inode);
+        Keep();
         WriteTo(attributes.Inode);
         Close(_open.Count - 1);
+        Keep();
         if (_random.Next(3) > 0)
+        {
             Expect("fsync", Errno.None, _files.Sync(attributes.Inode));
+            AcknowledgedIndex = Digests.Count - 1;
+        }
+
         Expect($"rename {parent}/saving {name}", Model.Rename(parent, "saving", parent, name, RenameFlags.None), _files.Rename(_caller, parent, Bytes("saving"), parent, Bytes(name), RenameFlags.None));
     }
 

@@ -81,12 +81,15 @@ public sealed partial class FileSystem
         if (_isReadOnly)
             return;
         KillPoint.Reach("mount-after-replay");
+        // What was not seen now must never win later, so it is outdone before the fragments that it may name are removed.
+        if (!_metadata.SawEverything && !TryFirstCommit())
+            return;
         if (!Canary.Is("uncommitted-not-removed"))
-            _store.RemoveUncommitted(new ExtentId(root.NextExtent), replay.Extents.Contains);
+            _store.RemoveUncommitted(new ExtentId(root.NextExtent), extent => replay.Extents.Contains(extent) || _catalog.Find(extent) is not null);
         if (!Canary.Is("orphans-not-freed"))
             FreeOrphans();
-        if (isNew || batches.Count > 0)
-            _commit.Commit(force: true);
+        if ((isNew || batches.Count > 0) && !TryFirstCommit())
+            return;
         KillPoint.Reach("mount-after-commit");
         if (_limits.ExtentWriters == 0)
             return;
@@ -107,6 +110,23 @@ public sealed partial class FileSystem
                 Failed(e, "compaction", InodeNumber.None);
             }
         });
+    }
+
+    /// <summary>
+    /// False when the disks as they are take no commit: then everything can be read, what the journal has is in memory and stays in the journal for the next start, and
+    /// the filesystem is read-only (the commit said why).
+    /// </summary>
+    private bool TryFirstCommit()
+    {
+        try
+        {
+            _commit.Commit(force: true);
+            return true;
+        }
+        catch (PoolException e) when (e.Id == ErrorId.MinWrite || e.Id == ErrorId.NoSpace)
+        {
+            return false;
+        }
     }
 
     /// <summary>Commits everything and stops the background threads. Throws when the last commit failed.</summary>

@@ -56,8 +56,9 @@ internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions opti
     /// <summary>
     /// The payloads of the longest valid chain on top of a root, put together from all disks: each batch from any disk that has it right. Throws
     /// <see cref="PoolException"/> Corrupt when a batch is damaged everywhere although a later one proves that it was acknowledged.
+    /// <paramref name="isWhole"/>: all of all halves could be read.
     /// </summary>
-    public static IReadOnlyList<byte[]> Recover(PoolId pool, Root root, IReadOnlyList<Mirror> mirrors, MetadataProblems problems)
+    public static IReadOnlyList<byte[]> Recover(PoolId pool, Root root, IReadOnlyList<Mirror> mirrors, MetadataProblems problems, out bool isWhole)
     {
         JournalHalf[] halves = [.. mirrors.Select(mirror => new JournalHalf(mirror, root, problems))];
         try
@@ -71,6 +72,7 @@ internal sealed class Journal(PoolId pool, PageFiles files, MetadataOptions opti
             }
 
             CheckNothingFollows(pool, root, halves, offset, payloads.Count);
+            isWhole = Array.TrueForAll(halves, half => half.IsWhole);
             return payloads;
         }
         finally

@@ -30,6 +30,9 @@ internal sealed class JournalHalf : IDisposable
     /// <summary>Bytes that the disk has of it.</summary>
     public int LengthBytes { get; }
 
+    /// <summary>Everything that was asked for so far could be read.</summary>
+    public bool IsWhole { get; private set; } = true;
+
     /// <summary>Reads the batch at <paramref name="offset"/> when it is the one expected there. The payload is valid until the next call.</summary>
     public bool TryRead(PoolId pool, int offset, ulong sequence, in Checksum previous, out ReadOnlySpan<byte> payload, out Checksum checksum)
     {
@@ -115,6 +118,7 @@ internal sealed class JournalHalf : IDisposable
 
     private void Report(DiskException e)
     {
+        IsWhole = false;
         _mirror.Member.ReportFailure(e, isWrite: false);
         _problems.Report($"disk {_mirror.Member.Name}: the journal cannot be read: {e.Message}");
     }

@@ -119,9 +119,14 @@ public sealed partial class MetadataStore
             var allocator = new PageAllocator(map.Bitmap, DeadPages(newest, kept, map));
             CheckSizes(map);
             _store = new MetadataStore(pool, members, options, problems, _rings, _files, allocator, new State(newest, kept, map.Pages));
-            Generation transaction = FirstTransaction(newest, rings);
+            bool sawAllRings = rings.Count == newest.Public.Shape.Members.Count && rings.All(ring => ring.IsSound);
+            Generation transaction = FirstTransaction(newest, sawAllRings);
             _store.StartTrees(transaction, id => new Tree(id, _store._pages, id == TreeId.Namespace ? newest.Namespace : newest.Pool, transaction));
-            _store._journalBatches = Canary.Is("journal-not-replayed") ? [] : Journal.Recover(pool, newest, _files.Mirrors, problems);
+            _store._journalBatches = Journal.Recover(pool, newest, _files.Mirrors, problems, out bool sawJournals);
+            if (Canary.Is("journal-not-replayed"))
+                _store._journalBatches = [];
+            bool sawMirrors = newest.Public.Shape.MetadataDisks.All(index => _files.Mirrors.Any(mirror => mirror.Member.Index == index && mirror.Journal is not null));
+            _store.SawEverything = sawAllRings && sawMirrors && sawJournals;
             if (!options.ReadOnly)
                 SpreadRoot(newest, rings, history, kept);
             KillPoint.Reach("mount-before-replay");
@@ -140,11 +145,10 @@ public sealed partial class MetadataStore
             _files.Dispose();
         }
 
-        private Generation FirstTransaction(Root newest, IReadOnlyList<RingContent> rings)
+        private Generation FirstTransaction(Root newest, bool sawAll)
         {
             if (options.GivenUp > newest.Generation)
                 return new Generation(options.GivenUp.Value + 1 + UnseenGenerations);
-            bool sawAll = rings.Count == newest.Public.Shape.Members.Count && rings.All(ring => ring.IsSound);
             return sawAll ? newest.Generation.Next : new Generation(newest.Generation.Value + 1 + UnseenGenerations);
         }
 

@@ -79,6 +79,12 @@ public sealed partial class MetadataStore : IDisposable
     /// <summary>Payloads of the valid journal batches on top of <see cref="Root"/>, oldest first; to be replayed once after Open.</summary>
     public IReadOnlyList<byte[]> JournalBatches => _journalBatches;
 
+    /// <summary>
+    /// Every root ring and every journal could be read whole when the store was opened. Otherwise one that was not seen may hold a commit or a batch that was never
+    /// acknowledged, and would win when it is seen again: nothing that it may name is removed before a commit of ours is durable.
+    /// </summary>
+    public bool SawEverything { get; private set; } = true;
+
     /// <summary>What was found wrong with single disks while others answered, one line each.</summary>
     public IReadOnlyList<string> Problems => _problems.Texts;
 
