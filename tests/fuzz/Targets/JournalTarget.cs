@@ -61,7 +61,7 @@ internal static class JournalTarget
         IReadOnlyList<byte[]> found;
         try
         {
-            found = Journal.Recover(SamplePool.Id, root, [mirror], new MetadataProblems());
+            found = Journal.Recover(SamplePool.Id, root, [mirror], new MetadataProblems(), out _);
         }
         catch (PoolException)
         {
