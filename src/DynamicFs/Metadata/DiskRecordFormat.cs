@@ -6,13 +6,13 @@ using DynamicFs.Primitives;
 namespace DynamicFs.Metadata;
 
 /// <summary>
-/// Layout of what the pool tree knows of a disk. Key: kind 3 (1), member index (2, big-endian). Value, little-endian: version (1), state (1), number of history
+/// Layout of what the pool tree knows of a disk. Key: kind 16 (1), member index (2, big-endian). Value, little-endian: version (1), state (1), number of history
 /// entries (2), since (8, units of 100 ns since 1970), errors (8), disk id (16, as printed), evicted generation (8, 0 for none); then reason, evidence, who, each as length (2) and UTF-8;
 /// then the history, oldest first, each as time (8) and text in the same way. Old entries are left out when there is no room.
 /// </summary>
 internal static class DiskRecordFormat
 {
-    public const byte Kind = 3;
+    public const byte Kind = 16;
     public const byte Version = 1;
     public const int KeyBytes = 3;
 
