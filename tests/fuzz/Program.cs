@@ -6,6 +6,8 @@ namespace DynamicFs.Fuzz;
 /// <summary>The fuzz campaign: every target, one after the other. Exit code 1 when any failed, 2 for a wrong call.</summary>
 internal static class Program
 {
+    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
+
     private const string Usage = "usage: tools/fuzz-campaign [--inputs N] [--seconds N] [--seed S] [--only NAME] [--input I] [--keep DIRECTORY] [--list] [--json]";
 
     private static int Main(string[] arguments)
@@ -26,7 +28,7 @@ internal static class Program
 
         var results = targets.Select(target => Run(target, options)).ToList();
         if (options.IsJson)
-            Console.WriteLine(JsonSerializer.Serialize(new { seed = options.Seed, targets = results }, new JsonSerializerOptions { WriteIndented = true }));
+            Console.WriteLine(JsonSerializer.Serialize(new { seed = options.Seed, targets = results }, s_indented));
         return results.TrueForAll(result => result.failure is null) ? 0 : 1;
     }
 
