@@ -14,16 +14,18 @@ namespace DynamicFs.KillTests;
 public sealed partial class GateTests(ITestOutputHelper output)
 {
     [Theory]
-    [InlineData("ext4", 0, 5)]
-    [InlineData("xfs", 5, 9)]
-    [InlineData("btrfs", 9, 13)]
-    public void Nothing_acknowledged_is_lost_when_the_daemon_is_killed(string filesystem, int from, int to)
+    [InlineData("ext4", true, 0, 5)]
+    [InlineData("xfs", false, 5, 9)]
+    [InlineData("btrfs", false, 9, 13)]
+    public void Nothing_acknowledged_is_lost_when_the_daemon_is_killed(string filesystem, bool allDisks, int from, int to)
     {
         Assert.Equal(13, RoundPlans.Serving.Count);
-        using KillCampaign campaign = Campaign(filesystem, random => [new MarkWorkload(random)], out RoundPlans plans);
+        using KillCampaign campaign = Campaign(filesystem, random => [new MarkWorkload(random)], out RoundPlans plans, allDisks);
         for (int round = from; round < to; round++)
             campaign.Round(plans.Kill(round, RoundPlans.Serving[round], RoundPlans.Mounting[round % RoundPlans.Mounting.Count]));
         campaign.Finish(0, 10);
+        if (allDisks)
+            campaign.CheckNothingIsLeft();
         AssertUseful(campaign.Tally);
         output.WriteLine($"came to {string.Join(' ', campaign.Tally.Points.Keys)}");
         Assert.NotEmpty(campaign.Tally.Points);
@@ -87,11 +89,11 @@ public sealed partial class GateTests(ITestOutputHelper output)
     [GeneratedRegex(@"KillPoint\.Reach\(""([^""]+)""\)")]
     private static partial Regex KillPointName();
 
-    private KillCampaign Campaign(string filesystem, Func<Random, IReadOnlyList<IWorkload>> workloads, out RoundPlans plans)
+    private KillCampaign Campaign(string filesystem, Func<Random, IReadOnlyList<IWorkload>> workloads, out RoundPlans plans, bool allDisks = false)
     {
         int seed = Environment.TickCount;
         output.WriteLine($"{filesystem}, seed {seed}");
-        plans = new RoundPlans(new Random(seed));
+        plans = new RoundPlans(new Random(seed), allDisks);
         return new KillCampaign(DiskKind.Named(filesystem), seed, workloads, output.WriteLine);
     }
 

@@ -34,7 +34,7 @@ internal static class Program
         using var campaign = new KillCampaign(options.Kind, options.Seed, options.Applications ? Applications : Marks, Console.Error.WriteLine);
         if (options.Canary is { } canary)
             campaign.Settings["DYNFS_CANARY"] = canary;
-        var plans = new RoundPlans(new Random(options.Seed));
+        var plans = new RoundPlans(new Random(options.Seed), options.AllDisks);
         try
         {
             for (int round = 0; done(campaign.Tally) < wanted; round++)
@@ -45,6 +45,8 @@ internal static class Program
             }
 
             campaign.Finish(0, 10);
+            if (options.AllDisks)
+                campaign.CheckNothingIsLeft();
         }
         catch (KillViolationException e)
         {
@@ -65,11 +67,11 @@ internal static class Program
 }
 
 /// <summary>What the command line of a campaign says.</summary>
-internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int Seed, bool Applications, string? Canary, bool IsJson)
+internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int Seed, bool Applications, bool AllDisks, string? Canary, bool IsJson)
 {
     public static CampaignOptions? Parse(string[] arguments)
     {
-        var options = new CampaignOptions(0, 0, DiskKind.Ext4, Environment.TickCount, false, null, false);
+        var options = new CampaignOptions(0, 0, DiskKind.Ext4, Environment.TickCount, false, false, null, false);
         for (int index = 0; index < arguments.Length; index++)
         {
             if (arguments[index] == "--json")
@@ -84,9 +86,15 @@ internal sealed record CampaignOptions(int Kills, int Cuts, DiskKind Kind, int S
                 continue;
             }
 
+            if (arguments[index] == "--all-disks")
+            {
+                options = options with { AllDisks = true };
+                continue;
+            }
+
             if (index + 1 == arguments.Length || options.With(arguments[index], arguments[++index]) is not { } next)
             {
-                Console.Error.WriteLine("usage: kill-campaign [--kills N] [--cuts N] [--filesystem directory|ext4|ext4-writeback|xfs|btrfs] [--seed S] [--applications] [--canary NAME] [--json]");
+                Console.Error.WriteLine("usage: kill-campaign [--kills N] [--cuts N] [--filesystem directory|ext4|ext4-writeback|xfs|btrfs] [--seed S] [--all-disks] [--applications] [--canary NAME] [--json]");
                 return null;
             }
 

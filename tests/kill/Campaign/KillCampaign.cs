@@ -13,6 +13,7 @@ namespace DynamicFs.KillTests.Campaign;
 /// </summary>
 internal sealed class KillCampaign : IDisposable
 {
+    private const int KeptRoots = 16;
     private static readonly TimeSpan s_pointLimit = TimeSpan.FromSeconds(6);
 
     private readonly KilledPool _pool;
@@ -100,6 +101,36 @@ internal sealed class KillCampaign : IDisposable
         }
 
         Tally.Seconds = _clock.Elapsed.TotalSeconds;
+    }
+
+    /// <summary>
+    /// After <see cref="Finish"/>, when no disk was ever away: once everything is deleted and no kept root knows it any more, no fragment and no temporary file is
+    /// left on any disk.
+    /// </summary>
+    public void CheckNothingIsLeft()
+    {
+        try
+        {
+            _pool.Mount();
+            Shell.Bash($"rm -rf {_pool.MountPoint}/*").Succeeded();
+            for (int commit = 0; commit < KeptRoots + 6; commit++)
+            {
+                Shell.Bash($"touch {_pool.MountPoint}/{commit}").Succeeded();
+                ControlSocket.TrySync(_pool.StateDirectory, TimeSpan.FromSeconds(30));
+            }
+
+            _pool.Daemon.Unmount();
+            foreach (KillDisk disk in _pool.Disks)
+            {
+                string left = Shell.Bash($"find {disk.Path}/.dynfs/fragments {disk.Path}/.dynfs/tmp -type f").Succeeded().Output;
+                if (left.Length > 0)
+                    throw Violation($"files of nobody are left:\n{left}");
+            }
+        }
+        catch (CommandException e)
+        {
+            throw Violation(e.Message);
+        }
     }
 
     public void Dispose()

@@ -33,8 +33,8 @@ internal sealed record RoundPlan
         + (Interrupted.Count > 0 ? $", mounts killed: {string.Join(' ', Interrupted.Select(point => point?.Name ?? $"{InterruptAfter.TotalMilliseconds:0}ms"))}" : "");
 }
 
-/// <summary>Plans from a seed.</summary>
-internal sealed class RoundPlans(Random random)
+/// <summary>Plans from a seed. With <paramref name="allDisks"/> no disk is ever away or fails alone: then nothing may be left behind on any.</summary>
+internal sealed class RoundPlans(Random random, bool allDisks = false)
 {
     /// <summary>Points of a serving daemon, with the largest count that a short life reaches.</summary>
     public static IReadOnlyList<NamedPoint> Serving { get; } =
@@ -63,7 +63,7 @@ internal sealed class RoundPlans(Random random)
     public RoundPlan Kill(int round)
     {
         RoundPlan plan = Common();
-        if (round % 2 == 0)
+        if (round % 2 == 0 || allDisks)
             return plan;
         return plan with
         {
@@ -85,10 +85,10 @@ internal sealed class RoundPlans(Random random)
     public RoundPlan Cut(int round)
     {
         // A disk that fails under a write may leave an extent one fragment short, which nothing mends yet: one more may be away, not two.
-        int[] away = round % 5 == 4 ? Some(1, []) : [];
+        int[] away = round % 5 == 4 && !allDisks ? Some(1, []) : [];
         int[] all = Some(KilledPool.DiskCount, away);
         RoundPlan plan = Common() with { Away = away, Interrupted = [] };
-        if (round % 3 == 2)
+        if (round % 3 == 2 && !allDisks)
             return plan with { Cut = all[..random.Next(1, KilledPool.Tolerance + 1 - away.Length)], Grace = Milliseconds(200, 2500) };
         NamedPoint? point = random.Next(4) == 0 ? Counted(Mounting) : plan.Point;
         return plan with { Cut = all, Grace = Milliseconds(0, 300), Point = point };
