@@ -34,7 +34,7 @@ internal static class Program
         using var campaign = new KillCampaign(options.Kind, options.Seed, options.Applications ? Applications : Marks, Console.Error.WriteLine);
         if (options.Canary is { } canary)
             campaign.Settings["DYNFS_CANARY"] = canary;
-        var plans = new RoundPlans(new Random(options.Seed), options.AllDisks);
+        var plans = new RoundPlans(new Random(options.Seed), options.AllDisks, options.Applications);
         try
         {
             for (int round = 0; done(campaign.Tally) < wanted; round++)

@@ -126,6 +126,36 @@ internal sealed class DirectoryBatch(MemberSet members, bool noFsync, Action<Ext
         return failed;
     }
 
+    /// <summary>
+    /// Makes the unlinking of fragments durable: one parallel round over their disks. A disk that fails is reported; what a power cut brings back on it is an orphan.
+    /// </summary>
+    public void SyncRemoved(IEnumerable<(ExtentId Extent, int DiskIndex)> removed)
+    {
+        Dictionary<int, HashSet<ulong>> groups = [];
+        foreach ((ExtentId extent, int diskIndex) in removed)
+            AddGroup(groups, diskIndex, FragmentName.GroupOf(extent));
+        if (noFsync)
+            return;
+        List<MemberDisk> disks = [.. groups.Keys.Order().Select(members.Find).OfType<MemberDisk>().Where(member => member.IsReadable)];
+        DiskRound.Run(disks, isWrite: true, member =>
+        {
+            foreach (ulong group in groups[member.Index].Order())
+                SyncIfThere(member.Disk!, FragmentName.GroupDirectory(group));
+        });
+    }
+
+    /// <summary>A disk that was away may never have had the group.</summary>
+    private static void SyncIfThere(IDisk disk, string directory)
+    {
+        try
+        {
+            disk.SyncDirectory(directory);
+        }
+        catch (DiskException e) when (e.Errno == Errno.ENOENT)
+        {
+        }
+    }
+
     private static void AddGroup(Dictionary<int, HashSet<ulong>> groups, int disk, ulong group)
     {
         if (!groups.TryGetValue(disk, out HashSet<ulong>? ofDisk))

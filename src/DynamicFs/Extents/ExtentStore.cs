@@ -87,7 +87,10 @@ public sealed class ExtentStore : IDisposable
     /// <summary>Hint that the extent will be read from start to end soon.</summary>
     public void Prefetch(ExtentRecord record) => _reader.Prefetch(record);
 
-    /// <summary>Unlinks the fragments of an extent that nothing refers to any more. Missing ones are fine; failures are reported and ignored.</summary>
+    /// <summary>
+    /// Unlinks the fragments of an extent that nothing refers to any more. Missing ones are fine; failures are reported and ignored. A power cut brings them back
+    /// until <see cref="SyncDeletions"/> has returned.
+    /// </summary>
     public void Delete(ExtentRecord record)
     {
         _directories.Forget(record.Id);
@@ -118,6 +121,9 @@ public sealed class ExtentStore : IDisposable
         HashSet<int> failed = _directories.Sync(restored);
         return [.. restored.Select(extent => extent.Without(failed))];
     }
+
+    /// <summary>Barrier: fragments that were unlinked stay gone, on all disks that still answer. Before it, their record must be kept.</summary>
+    internal void SyncDeletions(IEnumerable<(ExtentId Extent, int DiskIndex)> deleted) => _directories.SyncRemoved(deleted);
 
     /// <summary>Unlinks one fragment file that no record names any more. A missing one is fine; a failure is reported and ignored.</summary>
     internal void DeleteFragment(ExtentId extent, int index, int diskIndex)

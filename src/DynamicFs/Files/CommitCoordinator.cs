@@ -476,6 +476,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             }
         }
 
+        var deleted = new List<ParkedFragment>();
         foreach (ParkedFragment fragment in parts.Catalog.ParkedFragments(parts.Metadata.Root.OldestKept, DeletesPerCommit))
         {
             lock (_deleteLock)
@@ -499,14 +500,18 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
                 parts.Moves.Release(fragment.Extent);
             }
 
-            lock (_deleteLock)
-                _left.Add(fragment);
+            deleted.Add(fragment);
         }
+
+        parts.Store.SyncDeletions(deleted.Select(fragment => (fragment.Extent, fragment.DiskIndex)));
+        lock (_deleteLock)
+            _left.UnionWith(deleted);
     }
 
     /// <summary>Deletes fragments that no kept root needs any more. The entries go with the next commit; until then deleting them again does no harm.</summary>
     private void DeleteParked()
     {
+        var deleted = new List<(ExtentRecord Record, Generation Death)>();
         foreach ((ExtentId extent, Generation death) in parts.Catalog.Parked(Canary.Is("extent-deleted-while-kept") ? parts.Metadata.Root.Generation : parts.Metadata.Root.OldestKept, DeletesPerCommit))
         {
             lock (_deleteLock)
@@ -521,9 +526,18 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             KillPoint.Reach("delete-before-fragments");
             parts.Store.Delete(record);
             KillPoint.Reach("delete-after-fragments");
-            Interlocked.Add(ref _parkedBytes, -record.LengthBytes);
-            lock (_deleteLock)
-                _deleted.Add((extent, death));
+            deleted.Add((record, death));
+        }
+
+        // A record that went while a power cut can still bring its fragments back would leave them to nobody.
+        parts.Store.SyncDeletions(deleted.SelectMany(extent => extent.Record.Fragments.Where(place => place.IsPlaced).Select(place => (extent.Record.Id, (int)place.DiskIndex))));
+        lock (_deleteLock)
+        {
+            foreach ((ExtentRecord record, Generation death) in deleted)
+            {
+                if (parts.Catalog.Find(record.Id) is not null && _deleted.Add((record.Id, death)))
+                    Interlocked.Add(ref _parkedBytes, -record.LengthBytes);
+            }
         }
     }
 

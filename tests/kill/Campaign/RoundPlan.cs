@@ -33,8 +33,12 @@ internal sealed record RoundPlan
         + (Interrupted.Count > 0 ? $", mounts killed: {string.Join(' ', Interrupted.Select(point => point?.Name ?? $"{InterruptAfter.TotalMilliseconds:0}ms"))}" : "");
 }
 
-/// <summary>Plans from a seed. With <paramref name="allDisks"/> no disk is ever away or fails alone: then nothing may be left behind on any.</summary>
-internal sealed class RoundPlans(Random random, bool allDisks = false)
+/// <summary>Plans from a seed.</summary>
+/// <param name="allDisks">No disk is ever away or fails alone: then nothing may be left behind on any.</param>
+/// <param name="readsWhileCut">
+/// The workload reads while disks are cut. An extent that an earlier cut left one fragment short, and that was not rebuilt yet, survives one more failed disk, not two.
+/// </param>
+internal sealed class RoundPlans(Random random, bool allDisks = false, bool readsWhileCut = false)
 {
     /// <summary>Points of a serving daemon, with the largest count that a short life reaches.</summary>
     public static IReadOnlyList<NamedPoint> Serving { get; } =
@@ -85,11 +89,12 @@ internal sealed class RoundPlans(Random random, bool allDisks = false)
     public RoundPlan Cut(int round)
     {
         // A disk that fails under a write may leave an extent one fragment short, which nothing mends yet: one more may be away, not two.
-        int[] away = round % 5 == 4 && !allDisks ? Some(1, []) : [];
+        bool isPartial = round % 3 == 2 && !allDisks;
+        int[] away = round % 5 == 4 && !allDisks && !(isPartial && readsWhileCut) ? Some(1, []) : [];
         int[] all = Some(KilledPool.DiskCount, away);
         RoundPlan plan = Common() with { Away = away, Interrupted = [] };
-        if (round % 3 == 2 && !allDisks)
-            return plan with { Cut = all[..random.Next(1, KilledPool.Tolerance + 1 - away.Length)], Grace = Milliseconds(200, 2500) };
+        if (isPartial)
+            return plan with { Cut = all[..(readsWhileCut ? 1 : random.Next(1, KilledPool.Tolerance + 1 - away.Length))], Grace = Milliseconds(200, 2500) };
         NamedPoint? point = random.Next(4) == 0 ? Counted(Mounting) : plan.Point;
         return plan with { Cut = all, Grace = Milliseconds(0, 300), Point = point };
     }

@@ -53,7 +53,27 @@ public sealed class ExtentCrashTests
         static long FirstCreate(SimulatedWorld world) => world.Log.First(call => call.Call == DiskCalls.Create).Sequence - 1;
     }
 
-    /// <summary>The proof that the test above can fail.</summary>
+    [Fact]
+    public void What_was_deleted_before_the_barrier_stays_deleted_after_any_power_cut()
+    {
+        var world = new SimulatedWorld(3);
+        using (var pool = new SimulatedPool(world, isNew: true))
+        {
+            ExtentRecord record = pool.Write(s_first);
+            Assert.Empty(pool.Store.SyncDirectories());
+            pool.Store.Delete(record);
+            CrashPoint before = world.CrashPointNow();
+            using (var unsynced = new SimulatedPool(before.Build(CrashSelection.None(before)), isNew: false))
+                Assert.NotEmpty(unsynced.Files());
+            pool.Store.SyncDeletions(record.Fragments.Select(place => (record.Id, (int)place.DiskIndex)));
+        }
+
+        CrashPoint point = world.CrashPointNow();
+        using var afterwards = new SimulatedPool(point.Build(CrashSelection.None(point)), isNew: false);
+        Assert.Empty(afterwards.Files());
+    }
+
+    /// <summary>The proof that the first test can fail.</summary>
     [Theory]
     [InlineData(DiskCalls.Sync, "tmp/")]
     [InlineData(DiskCalls.SyncDirectory, "fragments/")]
