@@ -15,6 +15,7 @@ public static class DiskLayout
     public const string Fragments = "fragments";
     public const string Temporary = "tmp";
     public const string Quarantine = "quarantine";
+    public const string Audit = "audit";
 
     /// <summary>The directories that <c>Format</c> makes.</summary>
     public static IReadOnlyList<string> Subdirectories { get; } = [Fragments, Temporary, Quarantine];

@@ -44,6 +44,25 @@ internal sealed class ExtentRestorer(
         }
     }
 
+    /// <summary>Whether every byte of the extent can be had.</summary>
+    public bool IsReadable(ExtentRecord record)
+    {
+        NativeBuffer data = _buffers.Rent();
+        try
+        {
+            reader.Read(record, 0, data.Span[..record.LengthBytes]);
+            return true;
+        }
+        catch (PoolException e) when (e.Id == ErrorId.DataLost)
+        {
+            return false;
+        }
+        finally
+        {
+            _buffers.Return(data);
+        }
+    }
+
     public void Dispose() => _buffers.Dispose();
 
     private static ExtentRecord Without(ExtentRecord record, uint absent) => absent == 0

@@ -101,6 +101,18 @@ public sealed class ExtentStore : IDisposable
     /// <summary>Reads every block of every fragment (parity too) and compares: one verdict per fragment index.</summary>
     public FragmentVerdict[] Verify(ExtentRecord record) => new ExtentVerifier(_fragments, _readScratch).Verify(record);
 
+    /// <summary>As <see cref="Verify(ExtentRecord)"/>, telling every bad block and fragment.</summary>
+    internal FragmentVerdict[] Verify(ExtentRecord record, Action<FragmentFinding> onFinding) => new ExtentVerifier(_fragments, _readScratch, onFinding).Verify(record);
+
+    /// <summary>Whether every byte of the extent can be had, from whatever fragments and blocks are good.</summary>
+    internal bool IsReadable(ExtentRecord record) => _restorer.IsReadable(record);
+
+    /// <summary>
+    /// Copies what can be read of a fragment file to <c>quarantine/&lt;extent&gt;.&lt;index&gt;.&lt;time&gt;</c> on its disk, so that what replaces it destroys no evidence. Returns
+    /// the path, or null when there was nothing to copy or the disk did not take it.
+    /// </summary>
+    internal string? Quarantine(ExtentRecord record, int index, DateTimeOffset time) => new FragmentQuarantine(_members).Copy(record, index, time);
+
     /// <summary>Looks whether every fragment is there with the right header: one verdict per fragment index. Says nothing about its blocks.</summary>
     internal FragmentVerdict[] Look(ExtentRecord record) => _inventory.Look(record);
 

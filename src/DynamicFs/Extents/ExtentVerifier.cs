@@ -7,7 +7,7 @@ namespace DynamicFs.Extents;
 /// Reads every block of every fragment from the medium, as far as the disk lets us, and checks that all fragments belong together: copies are equal,
 /// parity is what the data encodes to. Thread-safe.
 /// </summary>
-internal sealed unsafe class ExtentVerifier(FragmentReader fragments, ScratchPool scratch)
+internal sealed unsafe class ExtentVerifier(FragmentReader fragments, ScratchPool scratch, Action<FragmentFinding>? onFinding = null)
 {
     private const int ScratchBytes = 4 << 20;
 
@@ -46,21 +46,64 @@ internal sealed unsafe class ExtentVerifier(FragmentReader fragments, ScratchPoo
             if (verdicts[i] is not (FragmentVerdict.Good or FragmentVerdict.Corrupt))
                 continue;
             BlockSet found = default;
+            bool wasGood = verdicts[i] == FragmentVerdict.Good;
             FragmentDamageKind damage = fragments.Read(record, layout, i, firstBlock, [new IoVector((byte*)slots[i], lengthBytes)], ref found);
             if (damage == FragmentDamageKind.None)
+            {
                 good |= 1u << i;
-            else
-                verdicts[i] = VerdictOf(damage);
+                continue;
+            }
+
+            verdicts[i] = VerdictOf(damage);
+            if (onFinding is not null && (wasGood || damage == FragmentDamageKind.Blocks))
+                Report(record, layout, i, damage, firstBlock, blockCount, found, (byte*)slots[i]);
         }
 
         var spare = (nint)(buffer + ((long)layout.Width * blockCount * ExtentLayout.BlockBytes));
-        CheckConsistency(layout, slots[..layout.Width], good, spare, lengthBytes, verdicts);
+        for (uint alien = CheckConsistency(layout, slots[..layout.Width], good, spare, lengthBytes, verdicts); alien != 0 && onFinding is not null; alien &= alien - 1)
+        {
+            int i = System.Numerics.BitOperations.TrailingZeroCount(alien);
+            string what = layout.Scheme.IsReplica ? "the bytes of the other copies" : "what the data encodes to";
+            onFinding(new FragmentFinding(i, FragmentFindingKind.Mismatch, layout.HeaderBytes + ((long)firstBlock * ExtentLayout.BlockBytes), what, "other bytes under right checksums"));
+        }
+    }
+
+    private void Report(
+        ExtentRecord record, in ExtentLayout layout, int index, FragmentDamageKind damage, int firstBlock, int blockCount, in BlockSet good, byte* bytes)
+    {
+        if (damage != FragmentDamageKind.Blocks)
+        {
+            FragmentFindingKind kind = damage switch
+            {
+                FragmentDamageKind.Unplaced => FragmentFindingKind.Unplaced,
+                FragmentDamageKind.DiskMissing => FragmentFindingKind.DiskMissing,
+                FragmentDamageKind.Missing => FragmentFindingKind.Missing,
+                FragmentDamageKind.Unreadable => FragmentFindingKind.Unreadable,
+                _ => FragmentFindingKind.Header,
+            };
+            onFinding!(new FragmentFinding(index, kind, 0, $"header {record.Fragments[index].HeaderChecksum}", fragments.Describe(record, layout, index)));
+            return;
+        }
+
+        int lengthBytes = 0;
+        for (int block = firstBlock; block < firstBlock + blockCount; block++)
+        {
+            int blockBytes = layout.BlockLength(block);
+            if (!good.Has(block))
+            {
+                long offset = layout.HeaderBytes + ((long)block * ExtentLayout.BlockBytes);
+                Checksum found = Interop.Blake3.Hash(bytes + lengthBytes, blockBytes);
+                onFinding!(new FragmentFinding(index, FragmentFindingKind.Block, offset, fragments.ExpectedBlock(record, layout, index, block), found.ToString()));
+            }
+
+            lengthBytes += blockBytes;
+        }
     }
 
     /// <summary>The first K good fragments give all others; what differs from that is corrupt although its checksums are right.</summary>
-    private static void CheckConsistency(in ExtentLayout layout, Span<nint> slots, uint good, nint spare, int lengthBytes, FragmentVerdict[] verdicts)
+    private static uint CheckConsistency(in ExtentLayout layout, Span<nint> slots, uint good, nint spare, int lengthBytes, FragmentVerdict[] verdicts)
     {
-        uint sources = 0;
+        uint sources = 0, alien = 0;
         int sourceCount = 0;
         for (int i = 0; i < layout.Width; i++)
         {
@@ -86,8 +129,13 @@ internal sealed unsafe class ExtentVerifier(FragmentReader fragments, ScratchPoo
             }
 
             if (!new ReadOnlySpan<byte>((byte*)actual, lengthBytes).SequenceEqual(new ReadOnlySpan<byte>((byte*)spare, lengthBytes)))
+            {
                 verdicts[i] = FragmentVerdict.Corrupt;
+                alien |= 1u << i;
+            }
         }
+
+        return alien;
     }
 
     public static FragmentVerdict VerdictOf(FragmentDamageKind damage) => damage switch

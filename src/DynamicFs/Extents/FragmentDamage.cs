@@ -29,6 +29,27 @@ public enum FragmentDamageKind
     NameNotDurable,
 }
 
+/// <summary>What a full verification found of one fragment.</summary>
+internal enum FragmentFindingKind
+{
+    Unplaced,
+    DiskMissing,
+    Missing,
+    Unreadable,
+    Header,
+    Block,
+
+    /// <summary>Good by its own checksums, but not what the others encode to.</summary>
+    Mismatch,
+}
+
+/// <param name="Index">Fragment index.</param>
+/// <param name="Kind">What is wrong.</param>
+/// <param name="Offset">Where in the fragment file.</param>
+/// <param name="Expected">What should be there.</param>
+/// <param name="Found">What is.</param>
+internal sealed record FragmentFinding(int Index, FragmentFindingKind Kind, long Offset, string Expected, string Found);
+
 /// <summary>Damage met on a present disk: its kind, the disk, and what was expected and found in words for the log.</summary>
 public sealed record FragmentDamage(FragmentDamageKind Kind, string Disk, string Text);
 

@@ -76,6 +76,43 @@ internal sealed unsafe class FragmentReader(
         }
     }
 
+    /// <summary>The checksum that a block should have, in words for a report.</summary>
+    public string ExpectedBlock(ExtentRecord record, in ExtentLayout layout, int index, int block)
+    {
+        if (members.Readable(record.Fragments[index], out _) is not { } member)
+            return "?";
+        try
+        {
+            using LeaseCache<FragmentKey, IDiskFile>.Lease file = files.Lease(member, FragmentKey.Of(record, index));
+            using TableLease table = LeaseTable(record, layout, index, member, file.Value);
+            return table.IsEmpty ? "?" : table.Value[block].ToString();
+        }
+        catch (DiskException)
+        {
+            return "?";
+        }
+    }
+
+    /// <summary>What is found in the place of a fragment's header, in words for a report.</summary>
+    [SkipLocalsInit]
+    public string Describe(ExtentRecord record, in ExtentLayout layout, int index)
+    {
+        if (members.Readable(record.Fragments[index], out FragmentDamageKind reason) is not { } member)
+            return reason == FragmentDamageKind.Unplaced ? "never placed" : "its disk is away";
+        try
+        {
+            using IDiskFile file = files.Open(member, FragmentName.File(record.Id, index), DiskOpenMode.Read);
+            Span<byte> header = stackalloc byte[FragmentFormat.MaxHeaderBytes];
+            header = header[..layout.HeaderBytes];
+            int read = file.Read(0, header);
+            return HeaderProblem(record, index, header[..read]) ?? $"{file.LengthBytes} of {layout.FragmentBytes} bytes";
+        }
+        catch (DiskException e)
+        {
+            return e.Errno == Errno.ENOENT ? "no such file" : e.Errno.ToString();
+        }
+    }
+
     /// <summary>Hints that these blocks are read next, so that several disks can start at once. Failures show when they are read.</summary>
     public void Expect(ExtentRecord record, in ExtentLayout layout, int index, int firstBlock, int endBlock)
     {

@@ -152,7 +152,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         _stop.Dispose();
     }
 
-    private bool HasChanges => _wantsMirrors || parts.Moves.ProposedCount > 0 || parts.Inodes.DirtyCount > 0 || parts.Contents.DirtyCount > 0 || parts.Assembler.HasExtents || parts.Accounts.Count > 0
+    private bool HasChanges => _wantsMirrors || parts.Notes.IsUrgent || parts.Moves.ProposedCount > 0 || parts.Inodes.DirtyCount > 0 || parts.Contents.DirtyCount > 0 || parts.Assembler.HasExtents || parts.Accounts.Count > 0
         || parts.Journal.BatchCount > 0 || parts.Metadata.Namespace.Changes.SizeBytes > 0 || parts.Metadata.Namespace.Changes.HasOverflowed;
 
     private void Run()
@@ -281,6 +281,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         List<RestoredExtent> refused = UpdatePlaces(frozen.Generation, moved);
         if (moved.Count > 0)
             KillPoint.Reach("rebuild-in-commit");
+        parts.Notes.Apply();
         parts.Metadata.Commit(frozen, keptRoots);
         parts.Assembler.Published(published);
         parts.Moves.Published(moved, refused);
@@ -560,6 +561,7 @@ internal sealed record CommitParts(
     ExtentAccounts Accounts,
     ExtentCatalog Catalog,
     ExtentMoves Moves,
+    PoolNotes Notes,
     ExtentStore Store,
     MetadataStore Metadata,
     JournalLog Journal,

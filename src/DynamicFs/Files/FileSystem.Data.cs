@@ -24,6 +24,7 @@ public sealed partial class FileSystem
     private ExtentAssembler _assembler = null!;
     private ExtentCatalog _catalog = null!;
     private readonly ExtentMoves _moves = new();
+    private PoolNotes _notes = null!;
     private long _activity;
     private JournalLog _journal = null!;
     private FileContents _contents = null!;
@@ -40,6 +41,7 @@ public sealed partial class FileSystem
     internal CommitCoordinator Commits => _commit;
     internal ExtentCatalog Catalog => _catalog;
     internal ExtentMoves Moves => _moves;
+    internal PoolNotes Notes => _notes;
 
     /// <summary>Grows while files are read and written, not by exact counts: maintenance yields to that.</summary>
     internal long Activity => Volatile.Read(ref _activity);
@@ -378,13 +380,14 @@ public sealed partial class FileSystem
         _accounts = new ExtentAccounts();
         _journal = new JournalLog();
         _catalog = new ExtentCatalog(_metadata.Pool);
+        _notes = new PoolNotes(_metadata.Pool);
         _metadata.Pool.Changes.LimitBytes = 0;
         _assembler = new ExtentAssembler(
             _store, scheme, _metadata.CurrentTransaction, _metadata.Root.Counters.NextExtent + LostExtents, _limits);
         _contents = new FileContents(new FileMap(_tree, _accounts, _gate), _assembler, _catalog, _store, _segments, _journal);
         _mayLackDisks = parts.MayLackDisks;
         _commit = new CommitCoordinator(new CommitParts(
-            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _moves, _store, _metadata, _journal, _limits, _log, FreeUnfinished, TurnReadOnly,
+            _gate, _inodes, _contents, _assembler, _accounts, _catalog, _moves, _notes, _store, _metadata, _journal, _limits, _log, FreeUnfinished, TurnReadOnly,
             parts.BeforePublish));
         _compactor = new Compactor(_gate, _inodes, _contents, _catalog, _tree, scheme, _limits, _log);
         _space = new SpaceAccount(_store, scheme, _segments, _assembler, _commit);

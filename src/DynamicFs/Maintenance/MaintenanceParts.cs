@@ -15,6 +15,8 @@ internal sealed record MaintenanceParts(
     TimeProvider Time,
     ILogger Log)
 {
+    public AuditLog Audit { get; } = new(Members, () => Metadata.Root.Shape.MetadataDisks, Time);
+
     public ExtentCatalog Catalog => Files.Catalog;
     public ExtentMoves Moves => Files.Moves;
 }

@@ -39,6 +39,7 @@ public sealed record ErrorId(string Name, ExitCode ExitCode, Errno Errno, string
     public static readonly ErrorId DiskState = new("E_DISK_STATE", ExitCode.Refused, Errno.EINVAL, "the disk's state does not allow that; the text says what to do first");
     public static readonly ErrorId Access = new("E_ACCESS", ExitCode.Failed, Errno.EACCES, "no permission");
     public static readonly ErrorId NameAmbiguous = new("E_NAME_AMBIGUOUS", ExitCode.Refused, Errno.EINVAL, "more than one registered pool has that name; name one by a disk's path");
+    public static readonly ErrorId Busy = new("E_BUSY", ExitCode.Refused, Errno.EBUSY, "work of that kind is under way already, or is not");
     public static readonly ErrorId NameTaken = new("E_NAME_TAKEN", ExitCode.Refused, Errno.EEXIST, "a pool of that name is registered already");
     public static readonly ErrorId MountPoint = new("E_MOUNT_POINT", ExitCode.NotFound, Errno.ENOENT, "the mount point is missing or no directory");
     public static readonly ErrorId MountPointNotEmpty = new("E_MOUNT_POINT_NOT_EMPTY", ExitCode.Refused, Errno.ENOTEMPTY, "the mount point is not empty");

@@ -1,0 +1,91 @@
+using DynamicFs.Metadata;
+
+namespace DynamicFs.Files;
+
+/// <summary>
+/// What maintenance keeps in the pool tree between mounts: progress of workers, when a group of extents was verified last, which extents are poisoned. The first byte
+/// of a key is its kind, 4 to 6; the rest, and the values, belong to who writes them. Written by the next commit, and read back at once.
+/// Thread-safe.
+/// </summary>
+internal sealed class PoolNotes(Tree pool)
+{
+    public const int MaxValueBytes = Tree.MaxValueBytes;
+
+    private static readonly Comparer<byte[]> s_ascending = Comparer<byte[]>.Create(static (a, b) => a.AsSpan().SequenceCompareTo(b));
+
+    /// <summary>Protects the fields below; taken before the tree's lock.</summary>
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<byte[], byte[]?> _pending = new(s_ascending);
+
+    /// <summary>Set when the notes are worth a commit of their own; cleared by the commit.</summary>
+    public bool IsUrgent { get; set; }
+
+    public void Put(byte[] key, byte[] value)
+    {
+        lock (_lock)
+            _pending[key] = value;
+    }
+
+    public void Delete(byte[] key)
+    {
+        lock (_lock)
+            _pending[key] = null;
+    }
+
+    public byte[]? Find(byte[] key)
+    {
+        lock (_lock)
+        {
+            if (_pending.TryGetValue(key, out byte[]? pending))
+                return pending;
+            byte[] value = new byte[MaxValueBytes];
+            return pool.TryGet(key, value, out int length) ? value[..length] : null;
+        }
+    }
+
+    /// <summary>All notes of one kind, ascending by key.</summary>
+    public List<(byte[] Key, byte[] Value)> All(byte kind)
+    {
+        lock (_lock)
+        {
+            var found = new SortedDictionary<byte[], byte[]>(s_ascending);
+            var state = (Kind: kind, Found: found);
+            pool.Scan([kind], ref state, static (ref (byte Kind, SortedDictionary<byte[], byte[]> Found) s, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>
+            {
+                if (key[0] != s.Kind)
+                    return false;
+                s.Found[key.ToArray()] = value.ToArray();
+                return true;
+            });
+            foreach ((byte[] key, byte[]? value) in _pending)
+            {
+                if (key[0] != kind)
+                    continue;
+                if (value is null)
+                    found.Remove(key);
+                else
+                    found[key] = value;
+            }
+
+            return [.. found.Select(note => (note.Key, note.Value))];
+        }
+    }
+
+    /// <summary>The commit writes what is pending.</summary>
+    public void Apply()
+    {
+        lock (_lock)
+        {
+            foreach ((byte[] key, byte[]? value) in _pending)
+            {
+                if (value is null)
+                    pool.Delete(key);
+                else
+                    pool.Put(key, value);
+            }
+
+            _pending.Clear();
+            IsUrgent = false;
+        }
+    }
+}

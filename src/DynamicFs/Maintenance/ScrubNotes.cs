@@ -1,0 +1,108 @@
+using System.Buffers.Binary;
+using DynamicFs.Files;
+using DynamicFs.Primitives;
+
+namespace DynamicFs.Maintenance;
+
+/// <summary>
+/// What scrub keeps in the pool tree. Kind 4, 1 byte 's': the scrub under way (<see cref="WriteRun"/>). Kind 5, group (8, big-endian): when all extents of a group
+/// were verified (Unix seconds, 8) and 1 when that was a scrub, 0 when the group was only seen first then (1). Kind 6, extent (8, big-endian): a poisoned extent,
+/// with the time it was found (8). Numbers in values are little-endian.
+/// </summary>
+internal sealed class ScrubNotes(PoolNotes notes)
+{
+    private const byte RunKind = 4;
+    private const byte VerifiedKind = 5;
+    private const byte PoisonKind = 6;
+    private const byte RunVersion = 1;
+    private const int RunBytes = 8 + (12 * 8);
+
+    private static readonly byte[] s_runKey = [RunKind, (byte)'s'];
+
+    public void SetVerified(ulong group, DateTimeOffset time, bool isScrubbed)
+    {
+        byte[] value = new byte[9];
+        BinaryPrimitives.WriteInt64LittleEndian(value, time.ToUnixTimeSeconds());
+        value[8] = isScrubbed ? (byte)1 : (byte)0;
+        notes.Put(Key(VerifiedKind, group), value);
+    }
+
+    /// <summary>Null when the group was never seen.</summary>
+    public (DateTimeOffset Time, bool IsScrubbed)? Verified(ulong group) =>
+        notes.Find(Key(VerifiedKind, group)) is { Length: 9 } value
+            ? (DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadInt64LittleEndian(value)), value[8] != 0)
+            : null;
+
+    public void Poison(ExtentId extent, DateTimeOffset time)
+    {
+        byte[] key = Key(PoisonKind, extent.Value);
+        if (notes.Find(key) is not null)
+            return;
+        byte[] value = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(value, time.ToUnixTimeSeconds());
+        notes.Put(key, value);
+        notes.IsUrgent = true;
+    }
+
+    public bool IsPoisoned(ExtentId extent) => notes.Find(Key(PoisonKind, extent.Value)) is not null;
+
+    public void Clear(ExtentId extent) => notes.Delete(Key(PoisonKind, extent.Value));
+
+    public List<(ExtentId Extent, DateTimeOffset Since)> Poisoned() =>
+        [.. notes.All(PoisonKind).Select(note => (new ExtentId(BinaryPrimitives.ReadUInt64BigEndian(note.Key.AsSpan(1))), DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadInt64LittleEndian(note.Value))))];
+
+    public void WriteRun(ScrubStatus status, ExtentId cursor)
+    {
+        byte[] value = new byte[RunBytes];
+        (value[0], value[1]) = (RunVersion, (byte)status.Phase);
+        value[2] = (byte)((status.Request.Repairs ? 1 : 0) | (status.Request.IsDryRun ? 2 : 0) | (status.Request.IsBackground ? 4 : 0));
+        long[] numbers =
+        [
+            status.StartedAt?.ToUnixTimeSeconds() ?? 0, status.EndedAt?.ToUnixTimeSeconds() ?? 0, (long)cursor.Value, status.Request.Disk, (long)status.Request.OlderThan.TotalSeconds,
+            status.TotalBytes, status.DoneBytes, status.Extents, status.Healthy, status.Degraded, status.Repaired, status.Unrecoverable,
+        ];
+        for (int i = 0; i < numbers.Length; i++)
+            BinaryPrimitives.WriteInt64LittleEndian(value.AsSpan(8 + (i * 8)), numbers[i]);
+        notes.Put(s_runKey, value);
+    }
+
+    /// <summary>The scrub that was under way, or the last one; null when there was none, or a newer version wrote it.</summary>
+    public (ScrubStatus Status, ExtentId Cursor)? ReadRun()
+    {
+        if (notes.Find(s_runKey) is not { Length: RunBytes } value || value[0] != RunVersion || value[1] > (byte)ScrubPhase.Cancelled)
+            return null;
+        long Number(int index) => BinaryPrimitives.ReadInt64LittleEndian(value.AsSpan(8 + (index * 8)));
+        DateTimeOffset? Time(int index) => Number(index) == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(Number(index));
+        var request = new ScrubRequest
+        {
+            Repairs = (value[2] & 1) != 0,
+            IsDryRun = (value[2] & 2) != 0,
+            IsBackground = (value[2] & 4) != 0,
+            Disk = (int)Number(3),
+            OlderThan = TimeSpan.FromSeconds(Number(4)),
+        };
+        var status = new ScrubStatus
+        {
+            Phase = (ScrubPhase)value[1],
+            Request = request,
+            StartedAt = Time(0),
+            EndedAt = Time(1),
+            TotalBytes = Number(5),
+            DoneBytes = Number(6),
+            Extents = Number(7),
+            Healthy = Number(8),
+            Degraded = Number(9),
+            Repaired = Number(10),
+            Unrecoverable = Number(11),
+        };
+        return (status, new ExtentId((ulong)Number(2)));
+    }
+
+    private static byte[] Key(byte kind, ulong number)
+    {
+        byte[] key = new byte[9];
+        key[0] = kind;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), number);
+        return key;
+    }
+}
