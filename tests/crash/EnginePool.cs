@@ -31,7 +31,8 @@ public sealed partial class EnginePool : IDisposable
             Limits = new FileSystemLimits(CachedInodes: 1024, ExtentBuffers: 4, ExtentWriters: 0) { ExtentBytes = 128 << 10, SmallExtentBytes = 24 << 10, MergeBytes = 64 << 10, MergeCount = 8 },
         });
         Files.Start();
-        Rebuilder = new Rebuilder(new MaintenanceParts(Files, _extents, metadata, members, time, Log));
+        var parts = new MaintenanceParts(Files, _extents, metadata, members, time, Log);
+        (Rebuilder, Scrubber, Audit) = (new Rebuilder(parts), new Scrubber(parts), parts.Audit);
     }
 
     /// <summary>Where the engine's log goes when a single state is looked at.</summary>
@@ -43,13 +44,29 @@ public sealed partial class EnginePool : IDisposable
 
     internal Rebuilder Rebuilder { get; }
 
+    internal Scrubber Scrubber { get; }
+
+    internal AuditLog Audit { get; }
+
     /// <summary>Steps the rebuild until it has nothing to do, with the commits that it waits for. True when it did something.</summary>
-    public bool Rebuild()
+    public bool Rebuild() => Run(Rebuilder.Step);
+
+    /// <summary>Verifies everything, with the commits that it waits for.</summary>
+    internal ScrubStatus Scrub(bool repairs) => Scrub(new ScrubRequest { Repairs = repairs });
+
+    internal ScrubStatus Scrub(ScrubRequest request)
+    {
+        Scrubber.Request(request);
+        Run(Scrubber.Step);
+        return Scrubber.Status;
+    }
+
+    private bool Run(Func<StepOutcome> step)
     {
         bool isBusy = false;
         while (true)
         {
-            switch (Rebuilder.Step())
+            switch (step())
             {
                 case StepOutcome.Idle:
                     return isBusy;

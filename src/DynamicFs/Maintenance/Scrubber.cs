@@ -21,6 +21,7 @@ internal sealed partial class Scrubber
 
     private const int MaxFindings = 1000;
     private const int PathsPerExtent = 20;
+    private const int ExtentsPerPiece = 1024;
     private const int ExtentsPerStep = 8;
     private const long BytesPerStep = 16L << 20;
 
@@ -149,27 +150,33 @@ internal sealed partial class Scrubber
         Change(status => status with { TotalBytes = total });
     }
 
-    /// <summary>All live extents, in pieces, so that nobody waits long for the tree.</summary>
+    /// <summary>All live extents, in pieces, so that nobody waits long for the tree; the visitor may use the tree itself.</summary>
     private void ForEach(ExtentId from, Action<ExtentRecord> visit)
     {
         for (bool isEnd = false; !isEnd;)
         {
-            int left = 2048;
-            isEnd = true;
-            _parts.Catalog.ForEach(from, (record, live) =>
+            List<(ExtentRecord Record, long Live)> piece = Piece(from, ExtentsPerPiece, out isEnd);
+            foreach ((ExtentRecord record, long live) in piece)
             {
-                if (left-- == 0)
-                {
-                    isEnd = false;
-                    return false;
-                }
-
                 from = new ExtentId(record.Id.Value + 1);
                 if (live > 0)
                     visit(record);
-                return true;
-            });
+            }
         }
+    }
+
+    private List<(ExtentRecord Record, long Live)> Piece(ExtentId from, int limit, out bool isEnd)
+    {
+        var piece = new List<(ExtentRecord Record, long Live)>();
+        _parts.Catalog.ForEach(from, (record, live) =>
+        {
+            if (piece.Count == limit)
+                return false;
+            piece.Add((record, live));
+            return true;
+        });
+        isEnd = piece.Count < limit;
+        return piece;
     }
 
     private bool IsInScope(ExtentRecord record, ScrubRequest request)
@@ -180,10 +187,12 @@ internal sealed partial class Scrubber
             return false;
         if (request.OlderThan == TimeSpan.Zero)
             return true;
-        (DateTimeOffset Time, bool IsScrubbed)? verified = _notes.Verified(FragmentName.GroupOf(record.Id));
-        bool counts = verified is { } known && (known.IsScrubbed || request.IsBackground);
-        return !counts || verified!.Value.Time < Status.StartedAt - request.OlderThan;
+        return !IsFresh(FragmentName.GroupOf(record.Id), request);
     }
+
+    /// <summary>Verified recently enough for this request. That a group was only seen then counts for the background.</summary>
+    private bool IsFresh(ulong group, ScrubRequest request) =>
+        _notes.Verified(group) is { } known && (known.IsScrubbed || request.IsBackground) && known.Time >= Status.StartedAt - request.OlderThan;
 
     private bool TryBeginBackground()
     {
@@ -249,62 +258,51 @@ internal sealed partial class Scrubber
 
     private void VerifySome()
     {
-        var chosen = new List<ExtentRecord>();
-        long bytes = 0;
-        ExtentId last = _cursor;
-        bool isEnd = true;
         ScrubRequest request = Status.Request;
+        List<(ExtentRecord Record, long Live)> piece = Piece(_cursor, ExtentsPerPiece, out bool isEnd);
+        (long bytes, int chosenCount, int seenCount) = (0, 0, 0);
         ulong firstGroup = FragmentName.GroupOf(_cursor);
-        int seen = 0;
-        _parts.Catalog.ForEach(_cursor, (record, live) =>
+        ExtentId next = _cursor;
+        foreach ((ExtentRecord record, long live) in piece)
         {
-            if (chosen.Count == ExtentsPerStep || bytes >= BytesPerStep || ++seen > 1024)
-            {
-                isEnd = false;
-                return false;
-            }
-
-            last = record.Id;
-            if (live > 0 && IsInScope(record, request))
-            {
-                chosen.Add(record);
-                bytes += StoredBytes(record);
-            }
-
-            return true;
-        });
-        foreach (ExtentRecord record in chosen)
+            if (chosenCount == ExtentsPerStep || bytes >= BytesPerStep)
+                break;
+            seenCount++;
+            next = new ExtentId(record.Id.Value + 1);
+            if (live == 0 || !IsInScope(record, request))
+                continue;
+            chosenCount++;
+            bytes += StoredBytes(record);
             Verify(record.Id);
-        for (int retries = isEnd && chosen.Count == 0 ? _retries.Count : 0; retries > 0; retries--)
+        }
+
+        isEnd &= seenCount == piece.Count;
+        for (int retries = isEnd ? _retries.Count : 0; retries > 0; retries--)
             Verify(_retries.Dequeue());
         Finish();
-        Change(status => status with { DoneBytes = Math.Min(status.TotalBytes, status.DoneBytes + bytes) });
-        bool isOver = isEnd && chosen.Count == 0 && _retries.Count == 0;
-        NoteVerified(firstGroup, isOver ? ulong.MaxValue : FragmentName.GroupOf(last), request);
-        _cursor = isOver ? ExtentId.None : new ExtentId(last.Value + (seen > 0 || chosen.Count > 0 ? 1UL : 0UL));
-        if (isOver)
-            Change(status => status.Phase == ScrubPhase.Running ? status with { Phase = ScrubPhase.Publishing } : status);
+        NoteVerified(piece.Take(seenCount).Select(e => FragmentName.GroupOf(e.Record.Id)).Prepend(firstGroup).Distinct(), isEnd ? ulong.MaxValue : FragmentName.GroupOf(next), request);
+        _cursor = next;
+        bool isOver = isEnd && _retries.Count == 0;
+        Change(status => status with
+        {
+            DoneBytes = Math.Min(status.TotalBytes, status.DoneBytes + bytes),
+            Phase = isOver && status.Phase == ScrubPhase.Running ? ScrubPhase.Publishing : status.Phase,
+        });
         if (!_parts.Files.IsReadOnly)
             _notes.WriteRun(Status, _cursor);
     }
 
     /// <summary>Groups that the cursor left behind are verified as a whole, unless only some of their extents were looked at.</summary>
-    private void NoteVerified(ulong from, ulong to, ScrubRequest request)
+    private void NoteVerified(IEnumerable<ulong> groups, ulong current, ScrubRequest request)
     {
-        if (request.Extents is not null || request.Disk >= 0 || _parts.Files.IsReadOnly || to <= from)
+        if (request.Extents is not null || request.Disk >= 0 || _parts.Files.IsReadOnly)
             return;
         DateTimeOffset now = _parts.Time.GetUtcNow();
-        ulong last = ulong.MaxValue;
-        _parts.Catalog.ForEach(new ExtentId(from << 8), (record, _) =>
+        foreach (ulong group in groups.Where(group => group < current))
         {
-            ulong group = FragmentName.GroupOf(record.Id);
-            if (group >= to && to != ulong.MaxValue)
-                return false;
-            if (group != last && (to != ulong.MaxValue || group == from))
+            if (request.OlderThan == TimeSpan.Zero || !IsFresh(group, request))
                 _notes.SetVerified(group, now, isScrubbed: true);
-            last = group;
-            return to != ulong.MaxValue || group == from;
-        });
+        }
     }
 
     private void Verify(ExtentId extent)

@@ -63,7 +63,7 @@ public sealed record ErrorId(string Name, ExitCode ExitCode, Errno Errno, string
     public static IReadOnlyList<ErrorId> All { get; } =
     [
         Internal, Usage, PolicyInvalid, PolicyTooWide, NotFound, DiskPathInvalid, DiskSymlink, DiskNotEmpty, DiskInUse, SameDevice, DiskReadOnly,
-        DiskDuplicate, DiskForeign, DiskNeeded, DiskState, Access, NameAmbiguous, NameTaken,
+        DiskDuplicate, DiskForeign, DiskNeeded, DiskState, Access, Busy, NameAmbiguous, NameTaken,
         MountPoint, MountPointNotEmpty, MountPointBusy, NotMounted, Mount, Locking, MissingDisks, RollBack, Corrupt, NoRoot, DataLost,
         Io, MinWrite, RootQuorum, ReadOnly, NoSpace, Format,
     ];
