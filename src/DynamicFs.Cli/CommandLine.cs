@@ -52,6 +52,11 @@ internal static class CommandLine
         root.Subcommands.Add(DiskVerb.Build(frame));
         foreach (Command verb in HealthVerbs.Build(frame))
             root.Subcommands.Add(verb);
+        root.Subcommands.Add(ScrubVerb.Build(frame));
+        root.Subcommands.Add(RebuildVerb.Build(frame));
+        root.Subcommands.Add(WaitVerb.Build(frame));
+        foreach (Command verb in CareVerbs.Build(frame))
+            root.Subcommands.Add(verb);
         root.Subcommands.Add(SyncVerb.Build(frame));
         root.Subcommands.Add(FsckVerb.Build(frame));
         root.Subcommands.Add(RootsVerb.Build(frame));

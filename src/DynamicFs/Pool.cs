@@ -102,8 +102,6 @@ public sealed partial class Pool : IDisposable
             _files.Start();
             _watch = new PoolWatch(this, _log);
             _health.Start(_files);
-            if (_files.IsReadOnly)
-                return;
             _workers = new Workers(new MaintenanceParts(_files, _extents, _metadata, _members, time, loggers.CreateLogger("DynamicFs.Maintenance")));
             _workers.Start();
         }

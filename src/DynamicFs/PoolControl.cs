@@ -5,18 +5,28 @@ using DynamicFs.Primitives;
 
 namespace DynamicFs;
 
-/// <summary>The requests about disks that the control socket of a live mount answers. The paths are the contract with <c>dynfs</c> and with scripts.</summary>
+/// <summary>The requests about disks and maintenance that the control socket of a live mount answers. The paths are the contract with <c>dynfs</c> and with scripts.</summary>
 public static class PoolControl
 {
     public const string HealthPath = "/v1/health";
     public const string ProbePath = "/v1/disks/probe";
     public const string SetHealthPath = "/v1/disks/health";
+    public const string RebuildPath = "/v1/rebuild";
+    public const string ScrubPath = "/v1/scrub";
+    public const string AuditPath = "/v1/audit";
+    public const string OrphansPath = "/v1/orphans";
+    public const string WhatIfPath = "/v1/what-if";
 
     public static IReadOnlyDictionary<string, ControlRoute> Routes(Pool pool) => new Dictionary<string, ControlRoute>
     {
         [$"GET {HealthPath}"] = _ => Json(pool.HealthReport(), ReportJson.Readable.HealthReport),
         [$"POST {ProbePath}"] = _ => Json(pool.ProbeDisks(), ReportJson.Readable.ProbeReport),
         [$"POST {SetHealthPath}"] = body => Json(pool.SetDiskHealth(Order(body, ReportJson.Readable.DiskHealthOrder)), ReportJson.Readable.DiskChangeReport),
+        [$"POST {RebuildPath}"] = body => Json(pool.Rebuild(Order(body, ReportJson.Readable.RebuildOrder)), ReportJson.Readable.RebuildReport),
+        [$"POST {ScrubPath}"] = body => Json(pool.Scrub(Order(body, ReportJson.Readable.ScrubOrder)), ReportJson.Readable.ScrubReport),
+        [$"POST {AuditPath}"] = _ => Json(pool.VerifyAudit(), ReportJson.Readable.AuditReport),
+        [$"POST {OrphansPath}"] = body => Json(pool.Orphans(Order(body, ReportJson.Readable.OrphanOrder)), ReportJson.Readable.OrphanReport),
+        [$"POST {WhatIfPath}"] = body => Json(pool.WhatIf(Order(body, ReportJson.Readable.WhatIfOrder)), ReportJson.Readable.WhatIfReport),
     };
 
     private static byte[] Json<T>(T report, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(report, type);

@@ -32,7 +32,7 @@ public sealed partial class EnginePool : IDisposable
         });
         Files.Start();
         var parts = new MaintenanceParts(Files, _extents, metadata, members, time, Log);
-        (Rebuilder, Scrubber, Audit) = (new Rebuilder(parts), new Scrubber(parts), parts.Audit);
+        (Rebuilder, Scrubber, Audit, Orphans) = (new Rebuilder(parts), new Scrubber(parts), parts.Audit, new OrphanCollector(parts));
     }
 
     /// <summary>Where the engine's log goes when a single state is looked at.</summary>
@@ -47,6 +47,8 @@ public sealed partial class EnginePool : IDisposable
     internal Scrubber Scrubber { get; }
 
     internal AuditLog Audit { get; }
+
+    internal OrphanCollector Orphans { get; }
 
     /// <summary>Steps the rebuild until it has nothing to do, with the commits that it waits for. True when it did something.</summary>
     public bool Rebuild() => Run(Rebuilder.Step);

@@ -18,6 +18,16 @@ namespace DynamicFs.Admin;
 [JsonSerializable(typeof(ProbeReport))]
 [JsonSerializable(typeof(DiskChangeReport))]
 [JsonSerializable(typeof(DiskHealthOrder))]
+[JsonSerializable(typeof(RebuildOrder))]
+[JsonSerializable(typeof(RebuildReport))]
+[JsonSerializable(typeof(ScrubOrder))]
+[JsonSerializable(typeof(ScrubReport))]
+[JsonSerializable(typeof(AuditReport))]
+[JsonSerializable(typeof(OrphanOrder))]
+[JsonSerializable(typeof(OrphanReport))]
+[JsonSerializable(typeof(WhatIfOrder))]
+[JsonSerializable(typeof(WhatIfReport))]
+[JsonSerializable(typeof(WaitReport))]
 [JsonSerializable(typeof(ErrorReport))]
 public sealed partial class ReportJson : JsonSerializerContext
 {

@@ -177,7 +177,10 @@ internal sealed class ExtentRestorer(
                 continue;
             if (failure.Errno is Errno.ENOSPC or Errno.EDQUOT)
                 space.MarkFull(write.Member);
-            write.Member.ReportFailure(failure, isWrite: true);
+
+            // What somebody put into the place of a file says nothing about the disk.
+            if (failure.Errno is not (Errno.EISDIR or Errno.ENOTDIR or Errno.EEXIST or Errno.ENOTEMPTY))
+                write.Member.ReportFailure(failure, isWrite: true);
         }
     }
 }

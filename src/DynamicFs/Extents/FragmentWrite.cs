@@ -42,6 +42,20 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
         }
     }
 
+    /// <summary>A directory in the place of a fragment, which no rename replaces, goes to the quarantine.</summary>
+    private void TakePlace(string temporary, string final)
+    {
+        try
+        {
+            Member.Disk!.Rename(temporary, final);
+        }
+        catch (DiskException e) when (Replaces && e.Errno is Errno.EISDIR or Errno.EEXIST or Errno.ENOTEMPTY)
+        {
+            Member.Disk!.Rename(final, FragmentQuarantine.PathOf(extent, Index, DateTimeOffset.UnixEpoch));
+            Member.Disk.Rename(temporary, final);
+        }
+    }
+
     private void WriteFile(string path, ReadOnlySpan<IoVector> pieces)
     {
         using (IDiskFile file = pipeline.Create(Member, path))

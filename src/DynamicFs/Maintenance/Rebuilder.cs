@@ -53,6 +53,16 @@ internal sealed partial class Rebuilder
         }
     }
 
+    /// <summary>A pass was asked for and has not begun.</summary>
+    public bool IsRequested
+    {
+        get
+        {
+            lock (_lock)
+                return _isRequested;
+        }
+    }
+
     /// <summary>Starts a pass that waits for no missing disk.</summary>
     public void Request()
     {

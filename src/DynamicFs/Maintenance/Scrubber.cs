@@ -65,6 +65,8 @@ internal sealed partial class Scrubber
     /// <summary>Starts a scrub, in place of a background one if that runs. Refuses while another one runs or pauses.</summary>
     public void Request(ScrubRequest request)
     {
+        if (request is { Repairs: true, IsDryRun: false } && _parts.Files.IsReadOnly)
+            throw new PoolException(ErrorId.ReadOnly, "the pool is READ_ONLY: a scrub can look, but not repair. Nothing was changed");
         lock (_lock)
         {
             bool isTaken = _status.IsActive || _status.Phase == ScrubPhase.Paused;

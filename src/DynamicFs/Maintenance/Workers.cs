@@ -13,7 +13,11 @@ internal sealed partial class Workers : IDisposable
     private static readonly TimeSpan s_idleRest = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_failureRest = TimeSpan.FromSeconds(30);
 
+    private const long LeastBackgroundBytesPerSecond = 8 << 20;
+    private const long BackgroundSeconds = 10 * 24 * 3600;
+
     private readonly MaintenanceParts _parts;
+    private readonly Throttle _backgroundThrottle = new();
     private readonly ManualResetEventSlim _stop = new();
     private readonly AutoResetEvent _wake = new(false);
     private readonly Thread _thread;
@@ -22,12 +26,16 @@ internal sealed partial class Workers : IDisposable
     public Workers(MaintenanceParts parts)
     {
         _parts = parts;
-        Rebuilder = new Rebuilder(parts);
+        (Rebuilder, Scrubber, Orphans) = (new Rebuilder(parts), new Scrubber(parts), new OrphanCollector(parts));
         _thread = new Thread(Run) { Name = "maintenance", IsBackground = true, Priority = ThreadPriority.BelowNormal };
     }
 
+    public MaintenanceParts Parts => _parts;
     public Rebuilder Rebuilder { get; }
     public Throttle RebuildThrottle { get; } = new();
+    public Scrubber Scrubber { get; }
+    public Throttle ScrubThrottle { get; } = new();
+    public OrphanCollector Orphans { get; }
 
     public void Start() => _thread.Start();
 
@@ -40,6 +48,7 @@ internal sealed partial class Workers : IDisposable
         _wake.Set();
         if (_thread.IsAlive)
             _thread.Join();
+        Scrubber.Save();
         _stop.Dispose();
         _wake.Dispose();
     }
@@ -56,18 +65,11 @@ internal sealed partial class Workers : IDisposable
 
     private TimeSpan Turn()
     {
-        if (_parts.Files.IsReadOnly)
-            return s_failureRest;
         try
         {
-            long bytes = Rebuilder.Status.DoneBytes;
-            long began = Stopwatch.GetTimestamp();
-            if (Rebuilder.Step() != StepOutcome.Busy)
-                return s_idleRest;
-            long activity = _parts.Files.Activity;
-            bool isInUse = activity != _activity;
-            _activity = activity;
-            return RebuildThrottle.RestAfter(Stopwatch.GetElapsedTime(began), Math.Max(0, Rebuilder.Status.DoneBytes - bytes), isInUse);
+            // A pool that turned READ_ONLY, or was opened so, can still be verified.
+            TimeSpan? rest = _parts.Files.IsReadOnly ? null : Turn(Rebuilder.Step, () => Rebuilder.Status.DoneBytes, RebuildThrottle);
+            return rest ?? Turn(Scrubber.Step, () => Scrubber.Status.DoneBytes, ScrubThrottleNow()) ?? Idle();
         }
         catch (Exception e) when (e is PoolException or CorruptionException or DiskException)
         {
@@ -81,6 +83,31 @@ internal sealed partial class Workers : IDisposable
             return s_failureRest;
         }
     }
+
+    /// <summary>One step; null when the worker had nothing to do.</summary>
+    private TimeSpan? Turn(Func<StepOutcome> step, Func<long> doneBytes, Throttle throttle)
+    {
+        long bytes = doneBytes();
+        long began = Stopwatch.GetTimestamp();
+        if (step() != StepOutcome.Busy)
+            return null;
+        long activity = _parts.Files.Activity;
+        bool isInUse = activity != _activity;
+        _activity = activity;
+        return throttle.RestAfter(Stopwatch.GetElapsedTime(began), Math.Max(0, doneBytes() - bytes), isInUse);
+    }
+
+    /// <summary>A scrub that nobody asked for takes ten days, not all that the disks can give.</summary>
+    private Throttle ScrubThrottleNow()
+    {
+        ScrubStatus status = Scrubber.Status;
+        if (!status.Request.IsBackground || ScrubThrottle.LimitBytesPerSecond > 0)
+            return ScrubThrottle;
+        _backgroundThrottle.LimitBytesPerSecond = Math.Max(LeastBackgroundBytesPerSecond, status.TotalBytes / BackgroundSeconds);
+        return _backgroundThrottle;
+    }
+
+    private static TimeSpan Idle() => s_idleRest;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "maintenance failed and is tried again: {Reason}")]
     private static partial void LogFailed(ILogger log, string reason);

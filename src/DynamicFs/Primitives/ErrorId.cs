@@ -39,6 +39,8 @@ public sealed record ErrorId(string Name, ExitCode ExitCode, Errno Errno, string
     public static readonly ErrorId DiskState = new("E_DISK_STATE", ExitCode.Refused, Errno.EINVAL, "the disk's state does not allow that; the text says what to do first");
     public static readonly ErrorId Access = new("E_ACCESS", ExitCode.Failed, Errno.EACCES, "no permission");
     public static readonly ErrorId NameAmbiguous = new("E_NAME_AMBIGUOUS", ExitCode.Refused, Errno.EINVAL, "more than one registered pool has that name; name one by a disk's path");
+    public static readonly ErrorId OrphansUnknown = new("E_ORPHANS_UNKNOWN", ExitCode.Refused, Errno.EIO, "something that may need a file cannot be read, so no file can be called an orphan");
+    public static readonly ErrorId TimedOut = new("E_TIMED_OUT", ExitCode.Failed, Errno.EIO, "what was waited for did not end in time; it goes on");
     public static readonly ErrorId Busy = new("E_BUSY", ExitCode.Refused, Errno.EBUSY, "work of that kind is under way already, or is not");
     public static readonly ErrorId NameTaken = new("E_NAME_TAKEN", ExitCode.Refused, Errno.EEXIST, "a pool of that name is registered already");
     public static readonly ErrorId MountPoint = new("E_MOUNT_POINT", ExitCode.NotFound, Errno.ENOENT, "the mount point is missing or no directory");
@@ -63,7 +65,7 @@ public sealed record ErrorId(string Name, ExitCode ExitCode, Errno Errno, string
     public static IReadOnlyList<ErrorId> All { get; } =
     [
         Internal, Usage, PolicyInvalid, PolicyTooWide, NotFound, DiskPathInvalid, DiskSymlink, DiskNotEmpty, DiskInUse, SameDevice, DiskReadOnly,
-        DiskDuplicate, DiskForeign, DiskNeeded, DiskState, Access, Busy, NameAmbiguous, NameTaken,
+        DiskDuplicate, DiskForeign, DiskNeeded, DiskState, Access, Busy, TimedOut, OrphansUnknown, NameAmbiguous, NameTaken,
         MountPoint, MountPointNotEmpty, MountPointBusy, NotMounted, Mount, Locking, MissingDisks, RollBack, Corrupt, NoRoot, DataLost,
         Io, MinWrite, RootQuorum, ReadOnly, NoSpace, Format,
     ];

@@ -1,0 +1,96 @@
+using System.Text.Json;
+using DynamicFs.Primitives;
+using DynamicFs.UnitTests.Cli;
+using Xunit;
+
+namespace DynamicFs.UnitTests.Pools;
+
+/// <summary>The maintenance verbs on a pool that is not mounted: their verdicts, exit codes and JSON.</summary>
+public sealed class PoolMaintenanceTests
+{
+    private const int Large = 3_000_000;
+
+    [Fact]
+    public void ScrubFindsRepairsAndIsClean()
+    {
+        using var disks = new PoolOnDisk(6);
+        disks.Write("file", Large);
+        string bad = disks.Fragments(2).MaxBy(path => new FileInfo(path).Length)!;
+        PoolOnDisk.Flip(bad, new FileInfo(bad).Length - 3000);
+
+        CliRun looked = disks.Cli("scrub", "tank", "--json");
+        Assert.Equal(10, looked.ExitCode);
+        JsonElement finding = JsonDocument.Parse(looked.Out).RootElement.GetProperty("findings").EnumerateArray().Single();
+        Assert.Equal("/file", finding.GetProperty("files").EnumerateArray().Single().GetString());
+        Assert.EndsWith(finding.GetProperty("file").GetString()!, bad, StringComparison.Ordinal);
+
+        Assert.Contains("would be rewritten", disks.Cli("scrub", "tank", "--repair", "--dry-run").Out, StringComparison.Ordinal);
+        Assert.Equal(0, disks.Cli("scrub", "tank", "--repair").ExitCode);
+        CliRun clean = disks.Cli("scrub", "tank");
+        Assert.Equal(0, clean.ExitCode);
+        Assert.Contains("0 degraded, 0 unrecoverable", clean.Out, StringComparison.Ordinal);
+        CliRun audit = disks.Cli("audit", "verify", "tank");
+        Assert.Equal(0, audit.ExitCode);
+        Assert.Contains("3 lines", audit.Out, StringComparison.Ordinal);
+        Assert.Equal("OK", disks.Fsck().Report.State);
+    }
+
+    [Fact]
+    public void WhatIsLostIsNamedAndWhatIfKnewIt()
+    {
+        using var disks = new PoolOnDisk(6);
+        disks.Write("file", Large);
+        CliRun two = disks.Cli("what-if", "tank", "--fail", "0,1");
+        Assert.Equal(11, two.ExitCode);
+        CliRun three = disks.Cli("what-if", "tank", "--fail", "0,1,2", "--json");
+        Assert.Equal(12, three.ExitCode);
+        Assert.Equal("/file", JsonDocument.Parse(three.Out).RootElement.GetProperty("lostFiles").EnumerateArray().Single().GetString());
+
+        foreach (int disk in (int[])[1, 2, 3])
+        {
+            foreach (string fragment in disks.Fragments(disk))
+                File.Delete(fragment);
+        }
+
+        CliRun scrub = disks.Cli("scrub", "tank", "--repair", "--json");
+        Assert.Equal(12, scrub.ExitCode);
+        Assert.Equal("/file", JsonDocument.Parse(scrub.Out).RootElement.GetProperty("poisoned").EnumerateArray().First().GetProperty("files").EnumerateArray().Single().GetString());
+        Assert.Equal(12, disks.Cli("rebuild", "tank").ExitCode);
+    }
+
+    [Fact]
+    public void RebuildRestoresAndOrphansAreCollectedWhenTheDiskIsBack()
+    {
+        using var disks = new PoolOnDisk(8);
+        disks.Write("file", Large);
+        disks.Pull(1);
+        Assert.Equal(0, disks.Cli("rebuild", "tank").ExitCode);
+        Assert.Equal(21, disks.Cli("detect-orphans", "tank").ExitCode);
+        disks.PutBack(1);
+        Assert.Equal(0, disks.Cli("scrub", "tank").ExitCode);
+        int left = disks.Fragments(1).Length;
+        CliRun found = disks.Cli("detect-orphans", "tank");
+        Assert.Contains($"{left} orphans", found.Out, StringComparison.Ordinal);
+        Assert.Contains($"{left} orphans", disks.Cli("cleanup-orphans", "tank", "--dry-run").Out, StringComparison.Ordinal);
+        Assert.Equal(left, disks.Fragments(1).Length);
+        Assert.Contains($"{left} moved to the quarantine", disks.Cli("cleanup-orphans", "tank").Out, StringComparison.Ordinal);
+        Assert.Empty(disks.Fragments(1));
+        Assert.Contains($"{left} files in the quarantine", disks.Cli("orphan-stats", "tank").Out, StringComparison.Ordinal);
+        Assert.Contains($"{left} unlinked", disks.Cli("cleanup-orphans", "tank", "--older-than", "0s").Out, StringComparison.Ordinal);
+        using Pool pool = disks.Open();
+        Assert.Equal(Errno.None, PoolOnDisk.Read(pool, "file", Large));
+    }
+
+    [Theory]
+    [InlineData("scrub", "tank", "--dry-run")]
+    [InlineData("scrub", "tank", "now")]
+    [InlineData("scrub", "tank", "--limit", "fast")]
+    [InlineData("scrub", "tank", "pause", "--repair")]
+    [InlineData("rebuild", "tank", "stop")]
+    [InlineData("cleanup-orphans", "tank", "--older-than", "yesterday")]
+    public void WhatMakesNoSenseIsRefused(params string[] arguments)
+    {
+        using var disks = new PoolOnDisk(3);
+        Assert.Equal(2, disks.Cli(arguments).ExitCode);
+    }
+}
