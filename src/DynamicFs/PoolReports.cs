@@ -92,8 +92,10 @@ public sealed partial class Pool
 
     private IReadOnlyList<string> Warnings()
     {
+        int poisoned = _workers?.Scrubber.Notes.PoisonedCount ?? 0;
+        string[] lost = poisoned == 0 ? [] : [$"{poisoned} extents cannot be read right any more: 'dynfs scrub {Name} status' names their files"];
         lock (_warnings)
-            return [.. _warnings, .. _metadata.Problems];
+            return [.. _warnings, .. lost, .. _metadata.Problems];
     }
 
     private DiskStatus[] Disks() => [.. _members.Select(member =>

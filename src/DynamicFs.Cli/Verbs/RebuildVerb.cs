@@ -38,7 +38,7 @@ internal static class RebuildVerb
     public static ExitCode CodeOf(RebuildReport report) =>
         report.Lost > 0 ? ExitCode.DataLost : report.StillDegraded + report.WaitingExtents > 0 ? ExitCode.Degraded : ExitCode.Done;
 
-    private static RebuildReport Follow(Func<RebuildOrder, RebuildReport> ask, bool starts, long? limit, Surroundings surroundings, VerbOutput output)
+    public static RebuildReport Follow(Func<RebuildOrder, RebuildReport> ask, bool starts, long? limit, Surroundings surroundings, VerbOutput output)
     {
         RebuildReport report = ask(new RebuildOrder(starts, limit));
         var progress = ProgressLine.For("rebuild", surroundings, output);

@@ -54,7 +54,7 @@ internal static class ScrubVerb
         return report.Phase == "CANCELLED" && order.Action != "cancel" ? (int)ExitCode.Failed : report.ExitCode;
     }
 
-    private static ScrubReport Follow(Func<ScrubOrder, ScrubReport> ask, ScrubOrder order, Surroundings surroundings, VerbOutput output)
+    public static ScrubReport Follow(Func<ScrubOrder, ScrubReport> ask, ScrubOrder order, Surroundings surroundings, VerbOutput output)
     {
         ScrubReport report = ask(order);
         var progress = ProgressLine.For("scrub", surroundings, output);

@@ -20,6 +20,16 @@ internal sealed class PoolNotes(Tree pool)
     /// <summary>Set when the notes are worth a commit of their own; cleared by the commit.</summary>
     public bool IsUrgent { get; set; }
 
+    /// <summary>Something waits for the next commit.</summary>
+    public bool HasPending
+    {
+        get
+        {
+            lock (_lock)
+                return _pending.Count > 0;
+        }
+    }
+
     public void Put(byte[] key, byte[] value)
     {
         lock (_lock)

@@ -37,6 +37,7 @@ internal sealed partial class Rebuilder
     private string _scannedStates = "";
     private ExtentId _cursor;
     private bool _ignoresGrace;
+    private bool _leftSomething;
 
     public Rebuilder(MaintenanceParts parts)
     {
@@ -294,6 +295,8 @@ internal sealed partial class Rebuilder
 
     private void Note(in HealResult result)
     {
+        // Another move of it is on its way: the next pass sees what is left to do.
+        _leftSomething |= result.Outcome == HealOutcome.Held;
         HealResult noted = result;
         bool isException = result.Outcome is HealOutcome.StillDegraded or HealOutcome.Lost;
         Change(status => status with
@@ -312,8 +315,9 @@ internal sealed partial class Rebuilder
     private void End()
     {
         RebuildStatus status = Status;
-        if (_queue.HasOverflowed)
+        if (_queue.HasOverflowed || _leftSomething)
             _scannedStates = "";
+        _leftSomething = false;
         Change(s => s with { Phase = RebuildPhase.Idle, EndedAt = _parts.Time.GetUtcNow() });
         if (status.QueuedExtents + status.DegradedExtents + status.LostExtents > 0)
             LogEnded(_parts.Log, status.RepairedExtents, status.DegradedExtents, status.LostExtents, status.DoneBytes);

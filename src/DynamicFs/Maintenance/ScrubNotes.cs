@@ -19,6 +19,11 @@ internal sealed class ScrubNotes(PoolNotes notes)
 
     private static readonly byte[] s_runKey = [RunKind, (byte)'s'];
 
+    private int _poisonedCount = notes.All(PoisonKind).Count;
+
+    /// <summary>From memory.</summary>
+    public int PoisonedCount => Volatile.Read(ref _poisonedCount);
+
     public void SetVerified(ulong group, DateTimeOffset time, bool isScrubbed)
     {
         byte[] value = new byte[9];
@@ -42,11 +47,18 @@ internal sealed class ScrubNotes(PoolNotes notes)
         BinaryPrimitives.WriteInt64LittleEndian(value, time.ToUnixTimeSeconds());
         notes.Put(key, value);
         notes.IsUrgent = true;
+        Interlocked.Increment(ref _poisonedCount);
     }
 
     public bool IsPoisoned(ExtentId extent) => notes.Find(Key(PoisonKind, extent.Value)) is not null;
 
-    public void Clear(ExtentId extent) => notes.Delete(Key(PoisonKind, extent.Value));
+    public void Clear(ExtentId extent)
+    {
+        if (!IsPoisoned(extent))
+            return;
+        notes.Delete(Key(PoisonKind, extent.Value));
+        Interlocked.Decrement(ref _poisonedCount);
+    }
 
     public List<(ExtentId Extent, DateTimeOffset Since)> Poisoned() =>
         [.. notes.All(PoisonKind).Select(note => (new ExtentId(BinaryPrimitives.ReadUInt64BigEndian(note.Key.AsSpan(1))), DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadInt64LittleEndian(note.Value))))];

@@ -34,6 +34,7 @@ internal sealed partial class Scrubber
     /// <summary>Protects the status and the request; a leaf lock.</summary>
     private readonly Lock _lock = new();
     private ScrubStatus _status = ScrubStatus.None;
+    private ScrubStatus _saved = ScrubStatus.None;
     private ScrubRequest? _requested;
 
     private ExtentId _cursor;
@@ -48,6 +49,7 @@ internal sealed partial class Scrubber
         {
             // Without its findings, which are in the log, and without the pages, which are read again.
             (_status, _cursor) = (run.Status with { Phase = run.Status.Phase == ScrubPhase.Publishing ? ScrubPhase.Running : run.Status.Phase }, run.Cursor);
+            _saved = _status;
         }
     }
 
@@ -120,10 +122,14 @@ internal sealed partial class Scrubber
     /// <summary>Keeps the place where it is, for a mount that comes later.</summary>
     public void Save()
     {
-        if (_parts.Files.IsReadOnly || Status.Phase == ScrubPhase.Idle)
+        if (_parts.Files.IsReadOnly)
             return;
-        _notes.WriteRun(Status, _cursor);
-        _parts.Files.Notes.IsUrgent = true;
+        ScrubStatus status = Status;
+        if (!ReferenceEquals(status, _saved))
+            _notes.WriteRun(status, _cursor);
+        _saved = status;
+        if (_parts.Files.Notes.HasPending)
+            _parts.Files.Notes.IsUrgent = true;
     }
 
     private void Move(ScrubPhase from, ScrubPhase to)
@@ -202,7 +208,7 @@ internal sealed partial class Scrubber
         if (now < _nextBackgroundCheck || _parts.Files.IsReadOnly)
             return false;
         _nextBackgroundCheck = now + s_backgroundCheck;
-        bool isDue = false;
+        (bool isDue, bool isNew) = (false, false);
         ulong last = ulong.MaxValue;
         ForEach(ExtentId.None, record =>
         {
@@ -211,10 +217,16 @@ internal sealed partial class Scrubber
                 return;
             last = group;
             if (_notes.Verified(group) is { } verified)
+            {
                 isDue |= now - verified.Time >= BackgroundAge;
-            else
-                _notes.SetVerified(group, now, isScrubbed: false);
+                return;
+            }
+
+            _notes.SetVerified(group, now, isScrubbed: false);
+            isNew = true;
         });
+        if (isNew)
+            _parts.Files.Notes.IsUrgent = true;
         if (!isDue)
             return false;
         Request(new ScrubRequest { Repairs = true, IsBackground = true, OlderThan = BackgroundAge });
@@ -379,7 +391,7 @@ internal sealed partial class Scrubber
     private void Conclude(in HealResult result)
     {
         if (!_judged.Remove(result.Extent, out (FragmentVerdict[] Verdicts, bool IsReadable) judged))
-            return;
+            judged = ([FragmentVerdict.Corrupt], result.Outcome != HealOutcome.Lost);
         bool isWhole = judged.Verdicts.All(verdict => verdict == FragmentVerdict.Good);
         HealOutcome outcome = result.Outcome;
         bool isLost = !judged.IsReadable || outcome == HealOutcome.Lost;

@@ -11,6 +11,7 @@ namespace DynamicFs.Maintenance;
 internal sealed partial class Workers : IDisposable
 {
     private static readonly TimeSpan s_idleRest = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_endLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan s_failureRest = TimeSpan.FromSeconds(30);
 
     private const long LeastBackgroundBytesPerSecond = 8 << 20;
@@ -46,9 +47,11 @@ internal sealed partial class Workers : IDisposable
     {
         _stop.Set();
         _wake.Set();
-        if (_thread.IsAlive)
-            _thread.Join();
+        // A disk that hangs may hold the thread; the end of the process takes it along.
+        bool hasEnded = !_thread.IsAlive || _thread.Join(s_endLimit);
         Scrubber.Save();
+        if (!hasEnded)
+            return;
         _stop.Dispose();
         _wake.Dispose();
     }

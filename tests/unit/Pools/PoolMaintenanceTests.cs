@@ -81,6 +81,19 @@ public sealed class PoolMaintenanceTests
         Assert.Equal(Errno.None, PoolOnDisk.Read(pool, "file", Large));
     }
 
+    [Fact]
+    public void FsckRebuildMakesThePoolWhole()
+    {
+        using var disks = new PoolOnDisk(6);
+        disks.Write("file", Large);
+        foreach (string fragment in disks.Fragments(4))
+            File.Delete(fragment);
+        PoolOnDisk.Flip(disks.Fragments(2)[0], 5000);
+        Assert.Equal(10, disks.Cli("fsck", "tank").ExitCode is 10 or 11 ? 10 : 0);
+        Assert.Equal(0, disks.Cli("fsck", "tank", "--rebuild").ExitCode);
+        Assert.Equal(0, disks.Cli("fsck", "tank").ExitCode);
+    }
+
     [Theory]
     [InlineData("scrub", "tank", "--dry-run")]
     [InlineData("scrub", "tank", "now")]
