@@ -110,17 +110,20 @@ internal sealed partial class Rebuilder
 
     private bool TryBegin()
     {
-        bool isRequested;
         lock (_lock)
-            (isRequested, _isRequested) = (_isRequested, false);
-        _ignoresGrace |= isRequested;
-        string states = States();
-        if (!isRequested && states == _scannedStates)
-            return false;
-        (_scannedStates, _cursor) = (states, ExtentId.None);
+        {
+            _ignoresGrace |= _isRequested;
+            string states = States();
+            if (!_isRequested && states == _scannedStates)
+                return false;
+
+            // Both at once: who asks in between must not take it for over.
+            (_isRequested, _scannedStates, _cursor) = (false, states, ExtentId.None);
+            _status = RebuildStatus.None with { Phase = RebuildPhase.Scanning, StartedAt = _parts.Time.GetUtcNow() };
+        }
+
         _queue.Clear();
         RestoreMirrors();
-        Change(_ => RebuildStatus.None with { Phase = RebuildPhase.Scanning, StartedAt = _parts.Time.GetUtcNow() });
         return true;
     }
 

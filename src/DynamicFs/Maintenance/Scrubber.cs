@@ -240,7 +240,7 @@ internal sealed partial class Scrubber
         try
         {
             _parts.Metadata.Verify(problems.Add);
-            CheckRoots(problems);
+            _parts.Metadata.VerifyRings(problems.Add);
         }
         catch (Exception e) when (e is CorruptionException or DiskException or PoolException)
         {
@@ -252,22 +252,6 @@ internal sealed partial class Scrubber
         bool mends = problems.Count > 0 && Status.Request is { Repairs: true, IsDryRun: false };
         if (mends && _parts.Files.SyncAll() == Errno.None)
             _parts.Files.Notes.IsUrgent = true;
-    }
-
-    /// <summary>Every disk that can be read must have every kept root that is newer than the oldest it has.</summary>
-    private void CheckRoots(List<string> problems)
-    {
-        IReadOnlyList<Metadata.RootListing> roots = _parts.Metadata.ListRoots();
-        foreach (MemberDisk member in _parts.Members.Where(member => member.IsReadable))
-        {
-            Generation[] lacking = [.. roots.Where(root => !root.DiskIndexes.Contains(member.Index)).Select(root => root.Root.Generation)];
-            Generation[] held = [.. roots.Where(root => root.DiskIndexes.Contains(member.Index)).Select(root => root.Root.Generation)];
-            foreach (Generation generation in lacking)
-            {
-                if (held.Length == 0 || generation > held.Min() || generation == roots[0].Root.Generation)
-                    problems.Add($"disk {member.Name}: the root record of generation {generation} is missing or damaged in its ring");
-            }
-        }
     }
 
     private void VerifySome()

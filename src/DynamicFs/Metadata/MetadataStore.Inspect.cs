@@ -48,6 +48,28 @@ public sealed unsafe partial class MetadataStore
         problem("the metadata could not be verified: commits were faster every time; run it again when less is written");
     }
 
+    /// <summary>
+    /// Reads the root ring of every disk that is there, all slots: each must be valid or empty, and the newest root must be in it. Older ones may lack on a disk that was away.
+    /// </summary>
+    public void VerifyRings(Action<string> problem)
+    {
+        var found = new List<string>();
+
+        // No commit writes a slot while it is read.
+        lock (_publishLock)
+        {
+            foreach (RingContent ring in _rings.ReadAll())
+            {
+                if (!ring.IsSound)
+                    found.Add($"disk {ring.Member.Name}: its root ring has damaged slots; the first commit after the next mount writes it anew");
+                if (ring.Records.All(root => root.Generation < _state.Newest.Generation))
+                    found.Add($"disk {ring.Member.Name}: its root ring lacks generation {_state.Newest.Generation}");
+            }
+        }
+
+        found.ForEach(problem);
+    }
+
     private static string Verdict(string? problem, RootHold hold) => hold.IsLost ? "released meanwhile" : problem ?? "ok";
 
     private string Verdict(Root root, RootHold hold) => Verdict(RootChoice.Verdict(root, _files), hold);

@@ -136,6 +136,17 @@ public sealed class ScrubTests
     }
 
     [Fact]
+    public void ADamagedRootSlotIsFound()
+    {
+        using HealingPool pool = HealingPool.Create(6, s_scheme, 100_000);
+        int slot = (int)(pool.Engine.Metadata.Root.Generation.Value - 1) % 64;
+        pool.Disk(5).Corrupt("roots", (slot * 4096) + 100);
+        ScrubStatus status = pool.Engine.Scrub(repairs: false);
+        Assert.Contains("root ring", Assert.Single(status.MetadataProblems), StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Degraded, status.ExitCode);
+    }
+
+    [Fact]
     public void OneDiskOrSomeExtentsOnly()
     {
         using HealingPool pool = HealingPool.Create(8, s_scheme, 100_000, 100_001, 100_002);
