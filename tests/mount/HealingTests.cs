@@ -13,7 +13,9 @@ public sealed class HealingTests(MountRun run)
     {
         using PoolUnderTest pool = run.NewPool(9, "rs:4+2").Create().Mount();
         run.Client(60, "write-pattern", pool.MountPoint, "large", "9000001", "7");
-        run.Client(60, "make-many", pool.MountPoint, "200", "100");
+        string small = $"{pool.MountPoint}/small";
+        Shell.Bash($"mkdir {small}").Succeeded();
+        run.Client(60, "make-many", small, "200", "100");
         pool.Unmount();
         pool.Pull(1);
         pool.Pull(2);
@@ -23,7 +25,7 @@ public sealed class HealingTests(MountRun run)
         Assert.Equal(0, rebuild.ExitCode);
         using JsonDocument report = JsonDocument.Parse(rebuild.Output);
         Assert.True(report.RootElement.GetProperty("doneBytes").GetInt64() > 1_000_000, rebuild.Output);
-        Assert.Equal((0, "IDLE"), (report.RootElement.GetProperty("stillDegraded").GetInt64(), report.RootElement.GetProperty("phase").GetString()));
+        Assert.Equal((0L, "IDLE"), (report.RootElement.GetProperty("stillDegraded").GetInt64(), report.RootElement.GetProperty("phase").GetString()));
         pool.Cli("wait", pool.Name, "rebuild,scrub", "--timeout", "1m").Succeeded();
         run.Client(60, "check-pattern", pool.MountPoint, "large", "9000001", "7");
         pool.Unmount();
@@ -33,7 +35,7 @@ public sealed class HealingTests(MountRun run)
         pool.Pull(6);
         pool.Cli("mount", pool.Name, pool.MountPoint, "--degraded").Succeeded();
         run.Client(60, "check-pattern", pool.MountPoint, "large", "9000001", "7");
-        run.Client(60, "check-many", pool.MountPoint, "200", "100");
+        run.Client(60, "check-many", small, "200", "100");
     }
 
     [Fact]
