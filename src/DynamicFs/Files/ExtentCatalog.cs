@@ -8,14 +8,14 @@ namespace DynamicFs.Files;
 
 /// <summary>
 /// The extents in the pool tree: records, live bytes, and the parked ones that wait until no kept root needs them. Changed by the commit only; read by
-/// everybody. Keys: kind 1, extent (8, big-endian), part (1: 0 record, 1 live bytes); kind 2, death generation (8, big-endian), extent (8, big-endian); kind 7,
+/// everybody. Keys: kind 1, extent (8, big-endian), part (1: 0 record, 1 live bytes); kind 2, death generation (8, big-endian), extent (8, big-endian); kind 3,
 /// death generation (8, big-endian), extent (8, big-endian), fragment (1), disk (2, big-endian): a fragment that moved away from that disk.
 /// </summary>
 internal sealed class ExtentCatalog(Tree pool)
 {
     private const byte ExtentKind = 1;
     private const byte ParkedKind = 2;
-    private const byte ParkedFragmentKind = 7;
+    private const byte ParkedFragmentKind = 3;
     private const byte RecordPart = 0;
     private const byte LivePart = 1;
     private const int KeyBytes = 1 + 8 + 1;
