@@ -90,7 +90,7 @@ public sealed class HealingMatrixTests
             Assert.Equal(0, repaired.Unrecoverable);
             ScrubStatus clean = pool.Engine.Scrub(repairs: false);
             bool fits = pool.World.DiskCount - lost.Length >= scheme.Width;
-            Assert.True(!fits || (clean.ExitCode == ExitCode.Done && clean.FindingCount == 0), $"not clean: {clean.Findings.FirstOrDefault()}");
+            Assert.True(!fits || (clean.ExitCode == ExitCode.Done && clean.FindingCount == 0), $"not clean: {string.Join("; ", clean.Findings)}");
             pool.Commit();
             if (!fits)
                 return;
@@ -180,10 +180,8 @@ public sealed class HealingMatrixTests
     /// <summary>All sets of up to <paramref name="largest"/> numbers below <paramref name="count"/>, the empty one included.</summary>
     private static IEnumerable<int[]> Subsets(int count, int largest)
     {
-        var sets = new List<int[]> { Array.Empty<int>() };
-        foreach (int[] set in sets.ToArray())
-            yield return set;
         List<int[]> level = [[]];
+        yield return level[0];
         for (int size = 1; size <= largest; size++)
         {
             level = [.. level.SelectMany(set => Enumerable.Range(set.Length == 0 ? 0 : set[^1] + 1, count - (set.Length == 0 ? 0 : set[^1] + 1)).Select(next => (int[])[.. set, next]))];
