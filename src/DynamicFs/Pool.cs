@@ -64,6 +64,7 @@ public sealed partial class Pool : IDisposable
     private readonly PoolWatch? _watch;
     private readonly Workers? _workers;
     private readonly PoolHealth _health;
+    private readonly DiskWatchdog _watchdog;
     private readonly List<string> _warnings;
     private readonly string? _readOnlyReason;
     private readonly ILogger _log;
@@ -73,7 +74,7 @@ public sealed partial class Pool : IDisposable
     private Pool(PoolOpening opening, PoolRegistry registry, PoolMembers members, ILoggerFactory loggers, TimeProvider time)
     {
         (_opening, _registry, _members, _warnings, _readOnlyReason) = (opening, registry, members.Disks, members.Warnings, members.ReadOnlyReason);
-        (Id, Name, _log) = (members.Pool, members.Name, loggers.CreateLogger("DynamicFs.Pool"));
+        (Id, Name, _watchdog, _log) = (members.Pool, members.Name, members.Watchdog, loggers.CreateLogger("DynamicFs.Pool"));
         if (opening.NoFsync)
             _warnings.Add("DYNFS_NO_FSYNC=1: nothing is synced; a power cut can lose the whole pool");
         bool isReadOnly = opening.ReadOnly || opening.InspectOnly || _readOnlyReason is not null;
@@ -176,6 +177,7 @@ public sealed partial class Pool : IDisposable
             _metadata.Dispose();
             foreach (MemberDisk member in _members)
                 member.Dispose();
+            _watchdog.Dispose();
         }
     }
 

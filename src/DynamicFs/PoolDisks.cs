@@ -17,6 +17,9 @@ internal sealed class PoolDisks : IDisposable
 {
     private const int MaxSiblings = 1024;
 
+    /// <summary>How long one path may take; a disk that has to spin up needs several seconds.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
     private readonly Dictionary<DiskId, FoundDisk> _found = [];
     private readonly HashSet<string> _tried = [];
     private readonly List<string> _notes = [];
@@ -85,8 +88,11 @@ internal sealed class PoolDisks : IDisposable
             string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
             if (!_tried.Add(full))
                 continue;
-            LinuxDisk disk = LinuxDisk.Attach(full);
-            DiskLabel label = ReadOrDispose(disk);
+            (LinuxDisk disk, DiskLabel label) = InTime(full, () =>
+            {
+                LinuxDisk attached = LinuxDisk.Attach(full);
+                return (attached, ReadOrDispose(attached));
+            });
             if (_found.Count > 0 && label.Pool != Pool)
             {
                 disk.Dispose();
@@ -185,12 +191,19 @@ internal sealed class PoolDisks : IDisposable
     {
         if (!_tried.Add(path))
             return;
-        LinuxDisk disk;
+        FoundDisk? found;
         try
         {
-            disk = LinuxDisk.Attach(path);
+            found = InTime(path, () =>
+            {
+                LinuxDisk disk = LinuxDisk.Attach(path);
+                if (TryRead(disk, isRegistered) is { } label)
+                    return new FoundDisk(path, disk, label);
+                disk.Dispose();
+                return null;
+            });
         }
-        catch (PoolException e)
+        catch (PoolException e) when (e.Id != ErrorId.Format)
         {
             bool isPlainlyAbsent = e.Id == ErrorId.NotFound || e.Id == ErrorId.DiskPathInvalid;
             if (isRegistered && !isPlainlyAbsent)
@@ -198,10 +211,37 @@ internal sealed class PoolDisks : IDisposable
             return;
         }
 
-        if (TryRead(disk, isRegistered) is { } label)
-            Add(new FoundDisk(path, disk, label));
-        else
-            disk.Dispose();
+        if (found is not null)
+            Add(found);
+    }
+
+    /// <summary>Looks at a path on a thread that may be left behind: a disk that hangs is a missing disk.</summary>
+    private static T InTime<T>(string path, Func<T> look)
+    {
+        T result = default!;
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                FaultSeam.Reach(path);
+                result = look();
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        })
+        {
+            IsBackground = true,
+            Name = $"look at {path}",
+        };
+        thread.Start();
+        if (!thread.Join(s_patience))
+            throw new PoolException(ErrorId.Io, $"disk {path} does not answer within {s_patience.TotalSeconds:0} s; it counts as missing");
+        if (failure is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        return result;
     }
 
     private DiskLabel? TryRead(LinuxDisk disk, bool isRegistered)

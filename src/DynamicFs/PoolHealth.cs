@@ -97,11 +97,16 @@ internal sealed partial class PoolHealth : IDisposable
         if (member.Disk is not { } disk)
             return null;
         ProbeResult? result = null;
-        using var done = new ManualResetEventSlim();
-        Task task = member.Queue.Run(() => result = DiskProbe.Look(disk, member.Id, mayWrite));
-        if (!WaitFor(task, patience) || result is null)
+        try
         {
-            member.Observe(DiskSign.Hung, "it did not answer a probe");
+            if (!WaitFor(member.Queue.Run(() => result = DiskProbe.Look(disk, member.Id, mayWrite)), patience) || result is null)
+            {
+                member.Observe(DiskSign.Hung, "it did not answer a probe");
+                return null;
+            }
+        }
+        catch (DiskException e) when (e.Errno == Errno.ETIMEDOUT)
+        {
             return null;
         }
 
@@ -190,18 +195,14 @@ internal sealed partial class PoolHealth : IDisposable
             }
 
             bool mayWrite = member.State == DiskState.Suspect;
-            member.Queue.Run(() =>
-            {
-                try
+            member.Queue.Run(() => Take(member, DiskProbe.Look(disk, member.Id, mayWrite))).ContinueWith(
+                ended =>
                 {
-                    Take(member, DiskProbe.Look(disk, member.Id, mayWrite));
-                }
-                finally
-                {
+                    _ = ended.Exception;
                     lock (_lock)
                         _probes[member.Id] = (_probes.GetValueOrDefault(member.Id).Result, 0);
-                }
-            }).ContinueWith(static failed => _ = failed.Exception, TaskContinuationOptions.OnlyOnFaulted);
+                },
+                TaskScheduler.Default);
         }
     }
 

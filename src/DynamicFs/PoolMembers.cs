@@ -30,12 +30,16 @@ internal sealed partial class PoolMembers : IDisposable
         for (int index = 0; index < found.Members.Count; index++)
             disks.Add(Member(index, found));
         Disks = disks;
+        Watchdog = new DiskWatchdog(() => Disks, FaultSeam.Watchdog);
     }
 
     public PoolId Pool { get; }
     public string Name { get; }
     public IReadOnlyList<MemberDisk> Disks { get; }
     public List<string> Warnings { get; } = [];
+
+    /// <summary>Sees to it that no call to these disks is waited for without end.</summary>
+    public DiskWatchdog Watchdog { get; }
 
     /// <summary>The labels of the disks that are there.</summary>
     public IReadOnlyList<DiskLabel> Labels { get; }
@@ -79,6 +83,7 @@ internal sealed partial class PoolMembers : IDisposable
     {
         foreach (MemberDisk member in Disks)
             member.Dispose();
+        Watchdog.Dispose();
     }
 
     private static PoolDisks Await(PoolOpening opening, PoolRegistry registry, ILogger log)
@@ -149,7 +154,8 @@ internal sealed partial class PoolMembers : IDisposable
         DiskId id = found.Members[index];
         string path = found.PathOf(id);
         return found.Take(id) is { } disk
-            ? new MemberDisk(index, id, disk.Path, disk.Disk, disk.Label.Health, new DiskQueue(disk.Path, QueueThreads))
+            ? new MemberDisk(
+                index, id, disk.Path, new PatientDisk(FaultSeam.Wrap(disk.Disk)), disk.Label.Health, new DiskQueue(disk.Path, QueueThreads), limits: FaultSeam.Ladder)
             : new MemberDisk(index, id, path, null, DiskState.Healthy, new DiskQueue(path, threads: 0));
     }
 

@@ -41,6 +41,9 @@ public sealed class PoolUnderTest : IDisposable
     public string StateDirectory { get; }
     public IReadOnlyDictionary<string, string> Variables => _environment;
 
+    /// <summary>A variable of every command, and of the daemons that they start.</summary>
+    public void SetVariable(string name, string value) => _environment[name] = value;
+
     public bool IsMounted => IsPlain || MountedDevice() is not null;
 
     /// <summary>Runs the tool with this pool's state directory; any exit code.</summary>

@@ -21,6 +21,13 @@ public sealed class DiskQueue : IDisposable
 
     /// <summary>Per thread the timestamp at which its current work began, 0 while idle.</summary>
     private readonly long[] _startedAt;
+
+    /// <summary>What each thread runs; null while idle, and when it was abandoned.</summary>
+    private readonly DiskWork?[] _running;
+
+    /// <summary>Threads whose call was abandoned and has not returned.</summary>
+    private int _stuckCount;
+    private readonly bool[] _isStuckSlot;
     private readonly long[] _latencyCounts = new long[DiskQueueStatistics.LatencyBuckets];
     private DiskWork? _first;
     private DiskWork? _last;
@@ -40,6 +47,7 @@ public sealed class DiskQueue : IDisposable
     {
         (Name, Threads, _capacity, _time) = (name, threads, capacity, time ?? TimeProvider.System);
         _startedAt = new long[threads];
+        (_running, _isStuckSlot) = (new DiskWork?[threads], new bool[threads]);
         _threads = new Thread[threads];
         for (int i = 0; i < threads; i++)
         {
@@ -51,6 +59,52 @@ public sealed class DiskQueue : IDisposable
 
     public string Name { get; }
     public int Threads { get; }
+
+    /// <summary>Calls were abandoned and have not returned: what is posted now is abandoned at once.</summary>
+    public bool IsStuck => Volatile.Read(ref _stuckCount) > 0;
+
+    /// <summary>True on the threads of any queue: they may wait for the disk as long as it takes.</summary>
+    [ThreadStatic]
+    private static bool t_isDiskThread;
+
+    internal static bool IsDiskThread => t_isDiskThread;
+
+    /// <summary>
+    /// Gives up the calls that have been running for at least <paramref name="limit"/>, and everything that waits behind them. True when there were any. The disk takes nothing
+    /// more until all of these have returned.
+    /// </summary>
+    public bool GiveUp(TimeSpan limit)
+    {
+        List<(DiskWork Work, bool HasBegun)> abandoned = [];
+        lock (_gate)
+        {
+            for (int slot = 0; slot < _running.Length; slot++)
+            {
+                if (_running[slot] is not { } work || _time.GetElapsedTime(_startedAt[slot]) < limit)
+                    continue;
+                abandoned.Add((work, true));
+                _running[slot] = null;
+                _isStuckSlot[slot] = true;
+                _stuckCount++;
+            }
+
+            for (DiskWork? work = abandoned.Count > 0 ? _first : null; work is not null; work = work.Next)
+                abandoned.Add((work, false));
+            if (abandoned.Count > 0)
+                (_first, _last, _queuedCount) = (null, null, 0);
+            foreach ((DiskWork work, bool hasBegun) in abandoned)
+            {
+                if (!hasBegun)
+                    (work.Next, work.IsQueued) = (null, false);
+            }
+
+            Monitor.PulseAll(_gate);
+        }
+
+        foreach ((DiskWork work, bool hasBegun) in abandoned)
+            work.Abandon(NoAnswer(), hasBegun);
+        return abandoned.Count > 0;
+    }
 
     /// <summary>Runs <paramref name="work"/> on the disk's threads; the task ends with its exception if it throws.</summary>
     public Task Run(Action work)
@@ -66,6 +120,12 @@ public sealed class DiskQueue : IDisposable
         if (Threads == 0)
         {
             RunInline(work);
+            return;
+        }
+
+        if (IsStuck)
+        {
+            work.Abandon(NoAnswer(), hasBegun: false);
             return;
         }
 
@@ -115,15 +175,19 @@ public sealed class DiskQueue : IDisposable
             Monitor.PulseAll(_gate);
         }
 
+        long end = Environment.TickCount64 + (IsStuck ? 0 : (long)s_joinTimeout.TotalMilliseconds);
         foreach (Thread thread in _threads)
         {
             if (thread != Thread.CurrentThread)
-                thread.Join(s_joinTimeout);
+                thread.Join((int)Math.Max(0, end - Environment.TickCount64));
         }
     }
 
+    private DiskException NoAnswer() => new(Name, "a call did not return in time", Errno.ETIMEDOUT);
+
     private void Serve(int slot)
     {
+        t_isDiskThread = true;
         long startedAt = 0;
         while (true)
         {
@@ -133,12 +197,20 @@ public sealed class DiskQueue : IDisposable
                 if (startedAt != 0)
                     Complete(startedAt);
                 _startedAt[slot] = 0;
+                _running[slot] = null;
+                if (_isStuckSlot[slot])
+                {
+                    _isStuckSlot[slot] = false;
+                    _stuckCount--;
+                }
+
                 work = Dequeue();
                 if (work is null)
                     return;
                 // A clock may stand at 0; idle and "began at 0" must differ.
                 startedAt = Math.Max(1, _time.GetTimestamp());
                 _startedAt[slot] = startedAt;
+                _running[slot] = work;
                 _inFlightCount++;
             }
 
@@ -219,8 +291,23 @@ public sealed class DiskQueue : IDisposable
 
     private sealed class ActionWork(Action action) : DiskWork
     {
-        public Task Task { get; } = new(action);
+        private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        protected internal override void Execute() => Task.RunSynchronously(TaskScheduler.Default);
+        public Task Task => _end.Task;
+
+        protected internal override void Execute()
+        {
+            try
+            {
+                action();
+                _end.TrySetResult();
+            }
+            catch (Exception e)
+            {
+                _end.TrySetException(e);
+            }
+        }
+
+        protected internal override void Abandon(DiskException reason, bool hasBegun) => _end.TrySetException(reason);
     }
 }

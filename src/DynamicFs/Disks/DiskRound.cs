@@ -57,22 +57,32 @@ public static class DiskRound
             }
         }
 
-        public void Execute(MemberDisk member, int index)
+        public void Execute(MemberDisk member, Turn turn)
         {
             Exception? unexpected = null;
+            DiskException? failure = null;
             try
             {
                 action(member);
             }
             catch (DiskException e)
             {
-                Failures[index] = Canary.Is("failed-sync-believed") && e.Operation.Contains("sync", StringComparison.Ordinal) ? null : e;
+                failure = Canary.Is("failed-sync-believed") && e.Operation.Contains("sync", StringComparison.Ordinal) ? null : e;
             }
             catch (Exception e)
             {
                 unexpected = e;
             }
 
+            EndOnce(turn, failure, unexpected);
+        }
+
+        /// <summary>The turn ends by itself or because it was abandoned, whichever comes first.</summary>
+        public void EndOnce(Turn turn, DiskException? failure, Exception? unexpected)
+        {
+            if (!turn.TryEnd())
+                return;
+            Failures[turn.Index] = failure;
             End(unexpected);
         }
 
@@ -90,6 +100,14 @@ public static class DiskRound
 
     private sealed class Turn(Round round, MemberDisk member, int index) : DiskWork
     {
-        protected internal override void Execute() => round.Execute(member, index);
+        private int _hasEnded;
+
+        public int Index { get; } = index;
+
+        public bool TryEnd() => Interlocked.Exchange(ref _hasEnded, 1) == 0;
+
+        protected internal override void Execute() => round.Execute(member, this);
+
+        protected internal override void Abandon(DiskException reason, bool hasBegun) => round.EndOnce(this, reason, null);
     }
 }

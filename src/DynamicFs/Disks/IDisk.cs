@@ -61,6 +61,12 @@ public interface IDiskFile : IDisposable
     /// <summary>Reads into consecutive pieces as one transfer; the total read, less only at the end of the file.</summary>
     int Read(long offset, ReadOnlySpan<IoVector> destinations);
 
+    /// <summary>
+    /// Reads what can be had without waiting for the disk, which is what the page cache has; the number of bytes read, which may be less than there are, or -1 when that cannot be told.
+    /// What was not counted may hold anything.
+    /// </summary>
+    int TryReadCached(long offset, ReadOnlySpan<IoVector> destinations) => -1;
+
     /// <summary>Writes all pieces one after the other from <paramref name="offset"/> on, as few system calls as the kernel allows.</summary>
     void Write(long offset, ReadOnlySpan<IoVector> sources);
 

@@ -65,6 +65,14 @@ internal sealed unsafe class LinuxDiskFile(LinuxDisk disk, string path, SafeFile
         return checked((int)done);
     }
 
+    public int TryReadCached(long offset, ReadOnlySpan<IoVector> destinations)
+    {
+        if (isDirect || destinations.Length > Libc.MaxVectors)
+            return -1;
+        fixed (IoVector* pieces = destinations)
+            return Libc.ReadVectorCached(file, pieces, destinations.Length, offset, out long count) == Errno.None ? (int)count : -1;
+    }
+
     public void Write(long offset, ReadOnlySpan<IoVector> sources)
     {
         fixed (IoVector* pieces = sources)

@@ -41,6 +41,10 @@ public sealed class MemberDisk : IDisposable
     public DiskState State => (DiskState)Volatile.Read(ref _state);
     public bool IsPresent => Disk is not null;
     public bool IsReadable => Disk is not null && State != DiskState.Failed;
+
+    /// <summary>Its calls take long at the moment: whoever can, asks others.</summary>
+    public bool IsLagging => Disk is PatientDisk { IsLagging: true };
+
     public bool IsWritable => Disk is not null && State == DiskState.Healthy;
     public long ReadFailureCount => Volatile.Read(ref _readFailureCount);
     public long WriteFailureCount => Volatile.Read(ref _writeFailureCount);
@@ -69,7 +73,11 @@ public sealed class MemberDisk : IDisposable
     {
         Interlocked.Increment(ref isWrite ? ref _writeFailureCount : ref _readFailureCount);
         if (failure.Errno is not (Errno.ENOSPC or Errno.EDQUOT))
-            Observe(SignOf(failure.Errno, isWrite), failure.Message);
+        {
+            if (SignOf(failure.Errno, isWrite) is { } sign)
+                Observe(sign, failure.Message);
+        }
+
         FailureReported?.Invoke(this, failure);
     }
 
@@ -154,10 +162,11 @@ public sealed class MemberDisk : IDisposable
     /// <summary>Errors of an earlier mount do not count any more; a SUSPECT disk starts a new clean window.</summary>
     private LadderPosition PositionOf(DiskHealth health) => LadderPosition.At(health.State, health.Who != DiskHealth.Engine, _time.GetUtcNow());
 
-    private static DiskSign SignOf(Errno errno, bool isWrite) => errno switch
+    /// <summary>Null: calls that were given up are judged by the watchdog, once, and not by each of those who waited.</summary>
+    private static DiskSign? SignOf(Errno errno, bool isWrite) => errno switch
     {
         Errno.EROFS => DiskSign.ReadOnly,
-        Errno.ETIMEDOUT => DiskSign.Hung,
+        Errno.ETIMEDOUT or Errno.EAGAIN => null,
         _ => isWrite ? DiskSign.WriteError : DiskSign.Error,
     };
 }

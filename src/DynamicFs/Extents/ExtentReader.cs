@@ -31,12 +31,11 @@ internal sealed unsafe class ExtentReader(MemberSet members, FragmentReader frag
         {
             try
             {
-                request.Start(record, offset, pointer, destination.Length, _pattern.Note(record.Id, offset, destination.Length));
-                if (record.Scheme.IsReplica)
-                    ReadCopies(request);
-                else
-                    ReadStriped(request);
-                request.CopyEdges();
+                bool isSequential = _pattern.Note(record.Id, offset, destination.Length);
+                if (TryReadAround(request, record, offset, pointer, destination.Length, isSequential))
+                    return;
+                // Not enough others have the bytes: then every disk gets the time it needs.
+                Run(request, record, offset, pointer, destination.Length, isSequential, isShort: false);
             }
             finally
             {
@@ -44,6 +43,32 @@ internal sealed unsafe class ExtentReader(MemberSet members, FragmentReader frag
                 _requests.Add(request);
             }
         }
+    }
+
+    /// <summary>False when it takes disks that do not answer soon.</summary>
+    private bool TryReadAround(ReadRequest request, ExtentRecord record, int offset, byte* destination, int lengthBytes, bool isSequential)
+    {
+        try
+        {
+            Run(request, record, offset, destination, lengthBytes, isSequential, isShort: true);
+            return true;
+        }
+        catch (PoolException e) when (e.Id == ErrorId.DataLost && record.Fragments.Any(place => members.Readable(place, out _)?.IsLagging == true))
+        {
+            return false;
+        }
+    }
+
+    private void Run(ReadRequest request, ExtentRecord record, int offset, byte* destination, int lengthBytes, bool isSequential, bool isShort)
+    {
+        using DiskPatience patience = DiskPatience.Limited(isShort);
+        request.IsShort = isShort;
+        request.Start(record, offset, destination, lengthBytes, isSequential);
+        if (record.Scheme.IsReplica)
+            ReadCopies(request);
+        else
+            ReadStriped(request);
+        request.CopyEdges();
     }
 
     /// <summary>Hint that the whole extent is read soon.</summary>

@@ -234,6 +234,9 @@ internal sealed unsafe class FragmentReader(
             return FragmentDamageKind.Header;
         }
 
+        // It was not worth waiting for, or nobody waits for that disk any more: its fragments are as good as before.
+        if (failure.Errno is Errno.EAGAIN or Errno.ETIMEDOUT)
+            return FragmentDamageKind.Unreadable;
         member.ReportFailure(failure, isWrite: false);
         Raise(record, index, new FragmentDamage(FragmentDamageKind.Unreadable, member.Name, failure.Message));
         return FragmentDamageKind.Unreadable;

@@ -33,6 +33,11 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
             Member.Disk!.Rename(temporary, final);
             KillPoint.Reach("fragment-after-rename");
         }
+        catch (DiskException e) when (IsAbandoned)
+        {
+            // What was begun is garbage on a disk that hung; the buffers belong to others by now.
+            Member.ReportFailure(e, isWrite: true);
+        }
         catch (DiskException e)
         {
             Failure = e;
@@ -56,11 +61,20 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
         }
     }
 
+    protected override void Fail(DiskException reason) => Failure = reason;
+
+    private void ThrowIfAbandoned(string path)
+    {
+        if (IsAbandoned)
+            throw new DiskException(Member.Name, $"write {path}: it came too late", Errno.ETIMEDOUT);
+    }
+
     private void WriteFile(string path, ReadOnlySpan<IoVector> pieces)
     {
         using (IDiskFile file = pipeline.Create(Member, path))
         {
             file.Write(0, pieces);
+            ThrowIfAbandoned(path);
             if (!pipeline.Options.NoFsync && !Canary.Is("fragment-not-synced"))
                 file.Sync();
             if (!pipeline.Options.DirectReadBack || !TryCompareDirect(path, pieces))
@@ -103,6 +117,7 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
             int piece = 0, at = 0;
             for (long offset = 0; offset < encoded.Layout.FragmentBytes;)
             {
+                ThrowIfAbandoned(path);
                 Span<byte> found = buffer.Span[..(int)Math.Min(buffer.LengthBytes, encoded.Layout.FragmentBytes - offset)];
                 if (file.Read(offset, found) != found.Length || !IsSame(found, pieces, ref piece, ref at))
                     throw new DiskException(Member.Disk!.Name, $"read back {path}: other bytes than were written near {offset}", Errno.EIO);

@@ -183,5 +183,7 @@ internal sealed class FreeSpace
     private sealed class MeterWork(Meter meter) : GroupWork
     {
         protected override void Run() => meter.Ask();
+
+        protected override void Fail(DiskException reason) => Volatile.Write(ref meter.IsPending, 0);
     }
 }

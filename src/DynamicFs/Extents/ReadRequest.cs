@@ -1,3 +1,4 @@
+using DynamicFs.Disks;
 using DynamicFs.Primitives;
 
 namespace DynamicFs.Extents;
@@ -25,6 +26,9 @@ internal sealed unsafe class ReadRequest : IDisposable
 
     /// <summary>The read goes on where an earlier one of the extent ended.</summary>
     public bool IsSequential { get; private set; }
+
+    /// <summary>Disks that do not answer soon are left out; others have the bytes too.</summary>
+    public bool IsShort { get; set; }
 
     /// <summary>Fragments that are of no use as a whole, one bit each. Written by the thread of the read only.</summary>
     public uint Useless { get; set; }
@@ -130,5 +134,14 @@ internal sealed class FragmentPart(ReadRequest request, int fragment) : GroupWor
         Damage = _reader.Read(request.Record, request.Layout, fragment, FirstBlock, pieces[..count], ref Good);
     }
 
-    protected override void Run() => Read();
+    /// <summary>It reads into the caller's memory; every call that it waits for has a limit.</summary>
+    protected override bool MayBeLeft => false;
+
+    protected override void Run()
+    {
+        using (DiskPatience.Limited(request.IsShort))
+            Read();
+    }
+
+    protected override void Fail(DiskException reason) => Damage = FragmentDamageKind.Unreadable;
 }

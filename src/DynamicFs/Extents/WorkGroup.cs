@@ -16,7 +16,7 @@ internal sealed class WorkGroup
     {
         lock (_gate)
             _remainingCount++;
-        work.Group = this;
+        work.Begin(this);
         try
         {
             member.Queue.Post(work);
@@ -74,9 +74,38 @@ internal sealed class WorkGroup
 /// <summary>A reusable work item of a <see cref="WorkGroup"/>. It handles disk failures itself; anything else ends up at who waits for the group.</summary>
 internal abstract class GroupWork : DiskWork
 {
-    public WorkGroup? Group { get; set; }
+    private int _hasEnded;
+    private volatile bool _isAbandoned;
+
+    public WorkGroup? Group { get; private set; }
+
+    /// <summary>Nobody waits any more: what the poster owns must not be touched. The item is not posted again.</summary>
+    public bool IsAbandoned => _isAbandoned;
+
+    /// <summary>False: it always ends by itself, because it waits for nothing without a limit, and must not be left while it runs.</summary>
+    protected virtual bool MayBeLeft => true;
+
+    public void Begin(WorkGroup group)
+    {
+        Primitives.Invariant.Check(!_isAbandoned, "abandoned work is not posted again");
+        (Group, _hasEnded) = (group, 0);
+    }
 
     protected abstract void Run();
+
+    /// <summary>The disk does not answer; called instead of, or beside, the end of <see cref="Run"/>.</summary>
+    protected virtual void Fail(Primitives.DiskException reason)
+    {
+    }
+
+    protected internal override void Abandon(Primitives.DiskException reason, bool hasBegun)
+    {
+        if ((hasBegun && !MayBeLeft) || Interlocked.Exchange(ref _hasEnded, 1) != 0)
+            return;
+        _isAbandoned = hasBegun;
+        Fail(reason);
+        Group!.End(null);
+    }
 
     protected internal override void Execute()
     {
@@ -91,7 +120,8 @@ internal abstract class GroupWork : DiskWork
             unexpected = e;
         }
 
-        group.End(unexpected);
+        if (Interlocked.Exchange(ref _hasEnded, 1) == 0)
+            group.End(unexpected);
     }
 }
 

@@ -9,6 +9,9 @@ internal static unsafe partial class Libc
     /// <summary>IOV_MAX: most pieces of one vectored call.</summary>
     public const int MaxVectors = 1024;
 
+    /// <summary>RWF_NOWAIT (linux/fs.h).</summary>
+    private const int NoWait = 0x8;
+
     /// <summary>pread(2), once; <paramref name="count"/> may be short, 0 is the end of the file.</summary>
     public static Errno Read(SafeFileHandle file, byte* destination, int lengthBytes, long offset, out long count)
     {
@@ -42,6 +45,13 @@ internal static unsafe partial class Libc
         return Transferred(ref count);
     }
 
+    /// <summary>preadv2(2) with RWF_NOWAIT: EAGAIN instead of waiting for the medium, EOPNOTSUPP where a filesystem cannot tell.</summary>
+    public static Errno ReadVectorCached(SafeFileHandle file, IoVector* pieces, int pieceCount, long offset, out long count)
+    {
+        count = ReadVectorFlagsNative(file, pieces, pieceCount, offset, NoWait);
+        return Transferred(ref count);
+    }
+
     /// <summary>pwritev(2), once, of at most <see cref="MaxVectors"/> pieces.</summary>
     public static Errno WriteVector(SafeFileHandle file, IoVector* pieces, int pieceCount, long offset, out long count)
     {
@@ -69,6 +79,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "preadv", SetLastError = true)]
     private static partial nint ReadVectorNative(SafeFileHandle file, IoVector* pieces, int pieceCount, long offset);
+
+    [LibraryImport(Library, EntryPoint = "preadv2", SetLastError = true)]
+    private static partial nint ReadVectorFlagsNative(SafeFileHandle file, IoVector* pieces, int pieceCount, long offset, int flags);
 
     [LibraryImport(Library, EntryPoint = "pwritev", SetLastError = true)]
     private static partial nint WriteVectorNative(SafeFileHandle file, IoVector* pieces, int pieceCount, long offset);

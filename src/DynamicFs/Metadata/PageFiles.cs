@@ -175,6 +175,21 @@ internal sealed unsafe class PageFiles(PoolId pool, MetadataOptions options, Met
 
     private bool TryRead(in PagePointer pointer, byte* page, out Exception? failure)
     {
+        using (DiskPatience.Limited(isShort: true))
+        {
+            if (TryReadOnce(pointer, page, out failure))
+                return true;
+        }
+
+        // A copy may lie on a disk that only takes long.
+        if (!Mirrors.Any(mirror => mirror.Member.IsLagging))
+            return false;
+        using (DiskPatience.Limited(isShort: false))
+            return TryReadOnce(pointer, page, out failure);
+    }
+
+    private bool TryReadOnce(in PagePointer pointer, byte* page, out Exception? failure)
+    {
         failure = null;
         Mirror[] mirrors = Volatile.Read(ref _mirrors);
         List<(Mirror Mirror, Exception Failure)>? failed = null;
