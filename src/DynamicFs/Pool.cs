@@ -56,7 +56,7 @@ public sealed partial class Pool : IDisposable
 {
     private readonly PoolOpening _opening;
     private readonly PoolRegistry _registry;
-    private readonly IReadOnlyList<MemberDisk> _members;
+    private readonly MemberTable _members;
     private readonly MetadataStore _metadata;
     private readonly ExtentStore _extents;
     private readonly ExtentCatalog _catalog;
@@ -102,7 +102,7 @@ public sealed partial class Pool : IDisposable
             });
             _files.Start();
             _watch = new PoolWatch(this, _log);
-            _health.Start(_files);
+            _health.Start(_files, FinishReplacements);
             _workers = new Workers(new MaintenanceParts(_files, _extents, _metadata, _members, time, loggers.CreateLogger("DynamicFs.Maintenance")));
             _workers.Start();
         }
@@ -195,7 +195,7 @@ public sealed partial class Pool : IDisposable
     }
 
     /// <summary>Writes the paths and the newest generation to the registry; what cannot be written is lost from a cache only.</summary>
-    internal void Remember()
+    internal void Remember(bool durable = false)
     {
         if (_opening.InspectOnly)
             return;
@@ -203,10 +203,10 @@ public sealed partial class Pool : IDisposable
         {
             using Lock.Scope one = _remembering.EnterScope();
             RegisteredPool? known = _registry.Find(Id);
-            var disks = _members.Select(m => new RegisteredDisk(m.Id.Value, m.IsPresent ? m.Name : known?.Disks.FirstOrDefault(d => d.Id == m.Id.Value)?.Path ?? m.Name));
+            var disks = CurrentMembers.Select(m => new RegisteredDisk(m.Id.Value, m.IsPresent ? m.Name : known?.Disks.FirstOrDefault(d => d.Id == m.Id.Value)?.Path ?? m.Name));
             // With a disk away, this witness may be all that tells an old set of disks from a new one after a power cut.
-            bool isWitness = _members.Any(m => !m.IsPresent);
-            _registry.Save(new RegisteredPool(RegisteredPool.CurrentSchemaVersion, Id.Value, Name, [.. disks], Generation.Value), durable: isWitness);
+            bool isWitness = CurrentMembers.Any(m => !m.IsPresent);
+            _registry.Save(new RegisteredPool(RegisteredPool.CurrentSchemaVersion, Id.Value, Name, [.. disks], Generation.Value), durable: durable || isWitness);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -17,6 +17,14 @@ public static class PoolControl
     public const string OrphansPath = "/v1/orphans";
     public const string WhatIfPath = "/v1/what-if";
 
+    public const string UsagePath = "/v1/disks/usage";
+    public const string AddPath = "/v1/disks/add";
+    public const string ReplacePath = "/v1/disks/replace";
+    public const string DrainPath = "/v1/disks/drain";
+    public const string RemovePath = "/v1/disks/remove";
+    public const string OfflinePath = "/v1/disks/offline";
+    public const string OnlinePath = "/v1/disks/online";
+
     public static IReadOnlyDictionary<string, ControlRoute> Routes(Pool pool) => new Dictionary<string, ControlRoute>
     {
         [$"GET {HealthPath}"] = _ => Json(pool.HealthReport(), ReportJson.Readable.HealthReport),
@@ -27,6 +35,13 @@ public static class PoolControl
         [$"POST {AuditPath}"] = _ => Json(pool.VerifyAudit(), ReportJson.Readable.AuditReport),
         [$"POST {OrphansPath}"] = body => Json(pool.Orphans(Order(body, ReportJson.Readable.OrphanOrder)), ReportJson.Readable.OrphanReport),
         [$"POST {WhatIfPath}"] = body => Json(pool.WhatIf(Order(body, ReportJson.Readable.WhatIfOrder)), ReportJson.Readable.WhatIfReport),
+        [$"GET {UsagePath}"] = _ => Json(pool.DiskUsage(), ReportJson.Readable.DiskUsageReport),
+        [$"POST {AddPath}"] = body => Json(pool.AddDisk(Order(body, ReportJson.Readable.DiskAddOrder)), ReportJson.Readable.DiskChangeReport),
+        [$"POST {ReplacePath}"] = body => Json(pool.ReplaceDisk(Order(body, ReportJson.Readable.DiskAddOrder)), ReportJson.Readable.DiskChangeReport),
+        [$"POST {DrainPath}"] = body => Json(pool.DrainDisk(Order(body, ReportJson.Readable.DiskOrder)), ReportJson.Readable.DiskChangeReport),
+        [$"POST {RemovePath}"] = body => Json(pool.RemoveDisk(Order(body, ReportJson.Readable.DiskOrder)), ReportJson.Readable.DiskChangeReport),
+        [$"POST {OfflinePath}"] = body => Json(pool.TakeDiskOffline(Order(body, ReportJson.Readable.DiskOrder)), ReportJson.Readable.DiskChangeReport),
+        [$"POST {OnlinePath}"] = body => Json(pool.TakeDiskOnline(Order(body, ReportJson.Readable.DiskOrder)), ReportJson.Readable.DiskChangeReport),
     };
 
     private static byte[] Json<T>(T report, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(report, type);

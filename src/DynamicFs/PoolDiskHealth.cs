@@ -20,14 +20,15 @@ public sealed partial class Pool
     {
         PoolStatus status = Status(null);
         return new HealthReport(
-            Schema.Version, Name, Id.Value, status.State, status.ExitCode, status.Summary, status.Impact, status.Action, Causes(status), [.. _members.Select(HealthOf)]);
+            Schema.Version, Name, Id.Value, status.State, status.ExitCode, status.Summary, status.Impact, status.Action, Causes(status), [.. CurrentMembers.Select(HealthOf)]);
     }
 
     /// <summary>Looks at every disk now, all at the same time, applies what is found and makes it durable.</summary>
     public ProbeReport ProbeDisks()
     {
-        var found = new DiskProbeStatus[_members.Count];
-        Task[] probes = [.. _members.Select((member, i) => Task.Factory.StartNew(() => found[i] = Probe(member), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+        IReadOnlyList<MemberDisk> members = CurrentMembers;
+        var found = new DiskProbeStatus[members.Count];
+        Task[] probes = [.. members.Select((member, i) => Task.Factory.StartNew(() => found[i] = Probe(member), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
         Task.WaitAll(probes);
         var warnings = new List<string>();
         if (found.Any(disk => disk.Changed))
@@ -64,7 +65,7 @@ public sealed partial class Pool
     /// <summary>The disk that an operator means: number, path, id (or its first digits), label or last part of the path. Refused when that names more than one.</summary>
     internal MemberDisk FindDisk(string text)
     {
-        MemberDisk[] found = DiskName.Find(_members, text);
+        MemberDisk[] found = DiskName.Find(CurrentMembers, text);
         return found.Length switch
         {
             1 => found[0],
@@ -219,8 +220,8 @@ public sealed partial class Pool
     private List<string> Causes(PoolStatus status)
     {
         var causes = new List<string>();
-        causes.AddRange(_members.Where(m => !m.IsPresent).Select(m => $"disk {m.Index} ({m.Name}) is missing"));
-        causes.AddRange(_members.Where(m => m.IsPresent && m.State != DiskState.Healthy)
+        causes.AddRange(CurrentMembers.Where(m => !m.IsPresent).Select(m => $"disk {m.Index} ({m.Name}) is missing"));
+        causes.AddRange(CurrentMembers.Where(m => m.IsPresent && m.State != DiskState.Healthy)
             .Select(m => $"disk {m.Index} ({m.Name}) is {DiskStateName.Of(m.State)}: {m.Health.Reason}"));
         if (status.Redundancy is { Lost: > 0 } lost)
             causes.Add($"{lost.Lost} extents cannot be read");
@@ -228,7 +229,6 @@ public sealed partial class Pool
             causes.Add($"{thin.Degraded} of {thin.Extents} extents lack fragments; the worst survives {thin.MinimumSpare} more lost disks");
         if (status.ReadOnlyReason is { } reason)
             causes.Add($"read-only: {reason}");
-        causes.AddRange(status.Warnings);
         return causes;
     }
 }

@@ -1,5 +1,6 @@
 using DynamicFs.Admin;
 using DynamicFs.Disks;
+using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 
 namespace DynamicFs;
@@ -16,6 +17,9 @@ internal sealed record FoundDisk(string Path, LinuxDisk Disk, DiskLabel Label);
 internal sealed class PoolDisks : IDisposable
 {
     private const int MaxSiblings = 1024;
+
+    /// <summary>Each round may find a disk with a newer root; two are the rule.</summary>
+    private const int MaxRounds = 8;
 
     /// <summary>How long one path may take; a disk that has to spin up needs several seconds.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -39,7 +43,7 @@ internal sealed class PoolDisks : IDisposable
     public IReadOnlyList<string> Notes => _notes;
 
     public int PresentCount => _found.Count;
-    public bool IsComplete => _found.Count == Members.Count;
+    public bool IsComplete => Members.All(id => id.Value == Guid.Empty || _found.ContainsKey(id));
 
     public FoundDisk? Find(DiskId id) => _found.GetValueOrDefault(id);
 
@@ -47,7 +51,7 @@ internal sealed class PoolDisks : IDisposable
     public string PathOf(DiskId id)
         => Find(id)?.Path ?? Registered?.Disks.FirstOrDefault(d => d.Id == id.Value)?.Path ?? $"(unknown path, disk {id})";
 
-    public string MissingText => string.Join(", ", Members.Where(id => Find(id) is null).Select(PathOf));
+    public string MissingText => string.Join(", ", Members.Where(id => id.Value != Guid.Empty && Find(id) is null).Select(PathOf));
 
     /// <summary>Looks for the disks of the pool that <paramref name="source"/> names. Throws when not even one of them can be read.</summary>
     public static PoolDisks Find(string source, PoolRegistry registry)
@@ -60,6 +64,7 @@ internal sealed class PoolDisks : IDisposable
             else
                 disks.FindByName(source);
             disks.FindTheOthers();
+            disks.FollowRoot();
             return disks;
         }
         catch
@@ -156,7 +161,36 @@ internal sealed class PoolDisks : IDisposable
     /// Whether a member is neither found nor registered. A member that was registered elsewhere and is not there is missing: where else a directory with its
     /// label may lie (put aside, a backup), nobody asked for it.
     /// </summary>
-    private bool HasUnknown => Members.Any(id => Find(id) is null && Registered?.Disks.Any(d => d.Id == id.Value) != true);
+    private bool HasUnknown => Members.Any(id => id.Value != Guid.Empty && Find(id) is null && Registered?.Disks.Any(d => d.Id == id.Value) != true);
+
+    /// <summary>
+    /// Takes the members from the newest root on the disks found so far, looks for those that the labels did not name, and leaves alone whoever is no member by that root: a disk that has left, or one whose
+    /// joining was cut off.
+    /// </summary>
+    private void FollowRoot()
+    {
+        for (int round = 0; round < MaxRounds; round++)
+        {
+            Root? newest = _found.Values.Select(disk => RootPeek.Newest(disk.Disk, Pool)).OfType<Root>().MaxBy(root => root.Generation.Value);
+            if (newest is null)
+                return;
+            if (newest.Public.Shape.Members.SequenceEqual(Members))
+                break;
+            (Members, Scheme) = (newest.Public.Shape.Members, newest.Public.Shape.DefaultScheme);
+            int before = _found.Count;
+            FindTheOthers();
+            if (_found.Count == before && Members.SequenceEqual(newest.Public.Shape.Members))
+                break;
+            // Who was found on the way may stand in the way of its own list: the next round asks the root again.
+        }
+
+        foreach (FoundDisk stranger in _found.Values.Where(disk => !Members.Contains(disk.Label.Id)).ToArray())
+        {
+            _notes.Add($"{stranger.Path} holds disk {stranger.Label.Id}, which is no member of pool {Name} by its newest root; it is left alone");
+            _found.Remove(stranger.Label.Id);
+            stranger.Disk.Dispose();
+        }
+    }
 
     private void TrySiblings()
     {
@@ -296,13 +330,9 @@ internal sealed class PoolDisks : IDisposable
             return;
         }
 
+        // Who is a member the root says, once all are found; a label is as old as its disk's last moment in the pool.
         if (!Members.Contains(disk.Label.Id))
-        {
-            _notes.Add($"{disk.Path} holds disk {disk.Label.Id}, which is no member of pool {Name} any more; it is left alone");
-            disk.Disk.Dispose();
-            return;
-        }
-
+            Members = [.. Members, disk.Label.Id];
         _found.Add(disk.Label.Id, disk);
     }
 

@@ -66,7 +66,7 @@ public sealed class PoolFsck
 
     private (string State, string Summary, string Action, ExitCode Code) Judge(RedundancyCount count)
     {
-        string missing = string.Join(", ", _pool.Members.Where(m => !m.IsPresent).Select(m => m.Name));
+        string missing = string.Join(", ", _pool.CurrentMembers.Where(m => !m.IsPresent).Select(m => m.Name));
         string restore = missing.Length > 0 ? $"bring back {missing} and run fsck again" : "copy what is needed off the pool; what was found is listed below";
         if (_isCorrupt)
             return ("CORRUPT", $"{_problemCount} problems, the metadata contradicts itself or cannot be read", restore, ExitCode.Corrupt);

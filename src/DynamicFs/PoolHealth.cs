@@ -32,16 +32,22 @@ internal sealed partial class PoolHealth : IDisposable
     private readonly Dictionary<DiskId, DiskLabel> _labels;
     private readonly Dictionary<DiskId, (ProbeResult? Result, int Pending)> _probes = [];
 
+    private readonly List<int> _left = [];
+    private readonly HashSet<DiskId> _unwrittenMembers = [];
+
     /// <summary>One writer of labels at a time.</summary>
     private readonly Lock _labelWriting = new();
     private FileSystem? _files;
+    private Action? _now;
     private Thread? _thread;
     private int _isUnpublished;
 
     public PoolHealth(PoolMembers members, MetadataStore metadata, ILogger log)
     {
+        IReadOnlyList<DiskId> ids = metadata.Root.Shape.Members;
         (_pool, _members, _metadata, _log) = (members.Name, members.Disks, metadata, log);
-        _labels = members.Labels.ToDictionary(label => label.Id);
+        _labels = members.Labels.ToDictionary(label => label.Id, label => label with { Members = ids });
+        _unwrittenMembers.UnionWith(members.Labels.Where(label => !label.Members.SequenceEqual(ids)).Select(label => label.Id));
         foreach (DiskRecord record in DiskRecords.Load(metadata.Pool))
             _stored[record.Id] = record;
         foreach (MemberDisk member in _members)
@@ -64,10 +70,10 @@ internal sealed partial class PoolHealth : IDisposable
             return _probes.GetValueOrDefault(member.Id).Result;
     }
 
-    /// <summary>Starts to look at the disks and to publish changes.</summary>
-    public void Start(FileSystem files)
+    /// <summary>Starts to look at the disks and to publish changes; <paramref name="now"/> is called every few seconds besides.</summary>
+    public void Start(FileSystem files, Action now)
     {
-        _files = files;
+        (_files, _now) = (files, now);
         _thread = new Thread(Run) { Name = "disk health", IsBackground = true };
         _thread.Start();
     }
@@ -77,7 +83,10 @@ internal sealed partial class PoolHealth : IDisposable
     {
         lock (_lock)
         {
-            foreach (MemberDisk member in _members)
+            foreach (int index in _left)
+                DiskRecords.Remove(_metadata.Pool, index);
+            _left.Clear();
+            foreach (MemberDisk member in _members.Where(member => !member.HasLeft))
             {
                 DiskHealth health = member.Health;
                 _stored.TryGetValue(member.Id, out DiskRecord? stored);
@@ -112,6 +121,43 @@ internal sealed partial class PoolHealth : IDisposable
 
         Take(member, result);
         return result;
+    }
+
+    /// <summary>A disk joined, or stands in the table anew.</summary>
+    public void Follow(MemberDisk member, DiskLabel? label)
+    {
+        member.StateChanged += Note;
+        lock (_lock)
+        {
+            if (label is not null)
+                _labels[member.Id] = label;
+            _probes.Remove(member.Id);
+        }
+    }
+
+    /// <summary>A disk leaves; the next commit does not know it any more.</summary>
+    public void Forget(MemberDisk member)
+    {
+        member.StateChanged -= Note;
+        lock (_lock)
+        {
+            _stored.Remove(member.Id);
+            _labels.Remove(member.Id);
+            _left.Add(member.Index);
+        }
+    }
+
+    /// <summary>Writes the members into the labels, as far as the disks can be written: a hint for whoever looks for the disks of the pool.</summary>
+    public void WriteMembers(IReadOnlyList<DiskId> members)
+    {
+        lock (_lock)
+        {
+            foreach (DiskLabel label in _labels.Values.ToArray())
+                _labels[label.Id] = label with { Members = members };
+            _unwrittenMembers.UnionWith(_labels.Keys);
+        }
+
+        WriteLabels();
     }
 
     /// <summary>Makes all changes durable now: a commit, then the labels. Throws when the commit fails.</summary>
@@ -161,7 +207,8 @@ internal sealed partial class PoolHealth : IDisposable
                 return;
             try
             {
-                if (sinceProbe.Elapsed >= s_probePeriod)
+                bool isTurn = sinceProbe.Elapsed >= s_probePeriod;
+                if (isTurn)
                 {
                     sinceProbe.Restart();
                     ProbeAll();
@@ -171,6 +218,8 @@ internal sealed partial class PoolHealth : IDisposable
 
                 if (Interlocked.Exchange(ref _isUnpublished, 0) == 1)
                     Publish();
+                else if (isTurn && _files is { IsReadOnly: false })
+                    _now?.Invoke();
             }
             catch (Exception e) when (e is PoolException or DiskException or CorruptionException or ObjectDisposedException)
             {
@@ -227,7 +276,10 @@ internal sealed partial class PoolHealth : IDisposable
                 lock (_lock)
                     label = _labels.GetValueOrDefault(member.Id);
                 DiskHealth health = member.Health;
-                if (label is null || label.Health == health)
+                bool hasMembers;
+                lock (_lock)
+                    hasMembers = !_unwrittenMembers.Contains(member.Id);
+                if (label is null || (label.Health == health && hasMembers))
                     continue;
                 DiskLabel next = label with { Health = health };
                 try
@@ -236,7 +288,10 @@ internal sealed partial class PoolHealth : IDisposable
                     if (!WaitFor(task, s_probePeriod))
                         continue;
                     lock (_lock)
+                    {
                         _labels[member.Id] = next;
+                        _unwrittenMembers.Remove(member.Id);
+                    }
                 }
                 catch (Exception e) when (e is DiskException or CorruptionException or ObjectDisposedException)
                 {

@@ -14,7 +14,7 @@ namespace DynamicFs;
 internal sealed partial class PoolMembers : IDisposable
 {
     /// <summary>Calls that one disk is given at the same time.</summary>
-    private const int QueueThreads = 4;
+    internal const int QueueThreads = 4;
 
     private static readonly TimeSpan s_diskPoll = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_lockPoll = TimeSpan.FromMilliseconds(50);
@@ -29,13 +29,13 @@ internal sealed partial class PoolMembers : IDisposable
         var disks = new List<MemberDisk>();
         for (int index = 0; index < found.Members.Count; index++)
             disks.Add(Member(index, found));
-        Disks = disks;
+        Disks = new MemberTable(disks);
         Watchdog = new DiskWatchdog(() => Disks, FaultSeam.Watchdog);
     }
 
     public PoolId Pool { get; }
     public string Name { get; }
-    public IReadOnlyList<MemberDisk> Disks { get; }
+    public MemberTable Disks { get; }
     public List<string> Warnings { get; } = [];
 
     /// <summary>Sees to it that no call to these disks is waited for without end.</summary>
@@ -137,10 +137,11 @@ internal sealed partial class PoolMembers : IDisposable
     /// <summary>Null when there are enough disks to write; a reason when the operator accepted fewer.</summary>
     private static string? CheckCount(PoolDisks found, PoolOpening opening)
     {
-        int missing = found.Members.Count - found.PresentCount;
+        int memberCount = found.Members.Count(id => id.Value != Guid.Empty);
+        int missing = memberCount - found.PresentCount;
         if (missing <= found.Scheme.Tolerance)
             return null;
-        string what = $"{missing} of {found.Members.Count} disks are missing, the policy {found.Scheme} survives {found.Scheme.Tolerance}";
+        string what = $"{missing} of {memberCount} disks are missing, the policy {found.Scheme} survives {found.Scheme.Tolerance}";
         if (opening.Degraded)
             return what;
         string notes = found.Notes.Count == 0 ? "" : $" ({string.Join("; ", found.Notes)})";
@@ -152,6 +153,8 @@ internal sealed partial class PoolMembers : IDisposable
     private static MemberDisk Member(int index, PoolDisks found)
     {
         DiskId id = found.Members[index];
+        if (id.Value == Guid.Empty)
+            return MemberDisk.Gap(index);
         string path = found.PathOf(id);
         return found.Take(id) is { } disk
             ? new MemberDisk(

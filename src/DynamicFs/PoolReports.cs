@@ -15,6 +15,9 @@ public sealed partial class Pool
 
     internal int Tolerance => _metadata.Root.Shape.DefaultScheme.Tolerance;
 
+    /// <summary>The members that have not left.</summary>
+    internal IReadOnlyList<MemberDisk> CurrentMembers => [.. _members.Where(m => !m.HasLeft)];
+
     private PoolShape Shape => _metadata.Root.Shape;
 
     public MountReport Report(string action, LiveMount mount)
@@ -41,8 +44,8 @@ public sealed partial class Pool
             ReadOnlyReason = ReadOnlyReason,
             Policy = Shape.DefaultScheme.ToString(),
             Tolerance = Tolerance,
-            DisksTotal = _members.Count,
-            DisksPresent = _members.Count(m => m.IsPresent),
+            DisksTotal = CurrentMembers.Count,
+            DisksPresent = CurrentMembers.Count(m => m.IsPresent),
             Generation = root.Generation.Value,
             CommittedAt = root.Time,
             Space = Space(root.Counters.InodeCount, census?.LiveBytes ?? 0),
@@ -63,12 +66,12 @@ public sealed partial class Pool
 
     private VerdictInput VerdictInput(RedundancyStatus? redundancy)
     {
-        MemberDisk[] missing = [.. _members.Where(m => !m.IsPresent)];
-        MemberDisk[] unhealthy = [.. _members.Where(m => m.IsPresent && m.State != DiskState.Healthy)];
+        MemberDisk[] missing = [.. CurrentMembers.Where(m => !m.IsPresent)];
+        MemberDisk[] unhealthy = [.. CurrentMembers.Where(m => m.IsPresent && m.State != DiskState.Healthy)];
         return new VerdictInput
         {
             Name = Name,
-            Total = _members.Count,
+            Total = CurrentMembers.Count,
             Tolerance = Tolerance,
             Missing = missing.Length,
             MissingText = string.Join(", ", missing.Select(m => m.Name)),
@@ -98,7 +101,7 @@ public sealed partial class Pool
             return [.. _warnings, .. lost, .. _metadata.Problems];
     }
 
-    private DiskStatus[] Disks() => [.. _members.Select(member =>
+    private DiskStatus[] Disks() => [.. CurrentMembers.Select(member =>
     {
         DiskSpace? space = _watch is null ? (member.IsPresent ? member.Disk!.Space() : null) : _watch.SpaceOf(member.Index);
         return new DiskStatus
@@ -108,7 +111,7 @@ public sealed partial class Pool
             Path = member.Name,
             Present = member.IsPresent,
             State = DiskStateName.Of(member.State),
-            Reason = member.IsPresent ? null : "not found; it was last seen at this path",
+            Reason = member.IsPresent ? null : member.State == DiskState.Healthy ? "not found; it was last seen at this path" : member.Health.Reason,
             Metadata = Shape.MetadataDisks.Contains(member.Index),
             TotalBytes = space?.TotalBytes ?? 0,
             AvailableBytes = space?.AvailableBytes ?? 0,

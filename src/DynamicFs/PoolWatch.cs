@@ -56,7 +56,7 @@ internal sealed partial class PoolWatch : IDisposable
     }
 
     /// <summary>Space of a member when it was last looked at.</summary>
-    public DiskSpace? SpaceOf(int index) => _space[index];
+    public DiskSpace? SpaceOf(int index) => _space is var space && index < space.Length ? space[index] : null;
 
     public void Dispose()
     {
@@ -139,6 +139,13 @@ internal sealed partial class PoolWatch : IDisposable
         if (generation != _remembered)
             _pool.Remember();
         _remembered = generation;
+    }
+
+    /// <summary>A disk that was added is listened to as well.</summary>
+    public void Listen(MemberDisk member)
+    {
+        member.FailureReported += LogDisk;
+        member.CorruptionReported += LogCorruption;
     }
 
     private static DiskSpace? SpaceOf(MemberDisk member)

@@ -24,6 +24,19 @@ public sealed record DiskProbeStatus(int Index, Guid Id, string Path, string Fou
 public sealed record DiskChangeReport(
     int SchemaVersion, string Action, string Name, Guid Id, int Disk, string Path, string StateBefore, string State, string Reason, string Next, IReadOnlyList<string> Warnings);
 
+/// <summary>What the disks hold, by the pool's own records.</summary>
+public sealed record DiskUsageReport(int SchemaVersion, string Name, Guid Id, IReadOnlyList<DiskUsageStatus> Disks);
+
+public sealed record DiskUsageStatus(int Index, Guid Id, string Path, string State, long Fragments, long Bytes);
+
+/// <summary>A request about a disk of the pool.</summary>
+/// <param name="Path">Where it is now, when it moved.</param>
+public sealed record DiskOrder(string Disk, string? Reason, string? Path, bool Force, bool Cancel, string Who);
+
+/// <summary>A request to take a new disk in.</summary>
+/// <param name="Replaces">The disk that it takes over from; null when it only joins.</param>
+public sealed record DiskAddOrder(string Path, string? Replaces, bool AllowNonEmpty, bool AllowSameDevice, bool EvenIfHealthy, string Who);
+
 /// <summary>A request to put a disk into a state.</summary>
 /// <param name="Who">Who asks, as the history names them.</param>
 public sealed record DiskHealthOrder(string Disk, string State, string? Reason, bool Force, string Who);

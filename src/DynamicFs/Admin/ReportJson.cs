@@ -28,6 +28,9 @@ namespace DynamicFs.Admin;
 [JsonSerializable(typeof(WhatIfOrder))]
 [JsonSerializable(typeof(WhatIfReport))]
 [JsonSerializable(typeof(WaitReport))]
+[JsonSerializable(typeof(DiskOrder))]
+[JsonSerializable(typeof(DiskAddOrder))]
+[JsonSerializable(typeof(DiskUsageReport))]
 [JsonSerializable(typeof(ErrorReport))]
 public sealed partial class ReportJson : JsonSerializerContext
 {

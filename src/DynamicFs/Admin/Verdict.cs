@@ -109,6 +109,6 @@ public sealed record VerdictInput
     public string? ReadOnlyReason { get; init; }
 
     internal string RestoreAction => Missing > 0
-        ? $"bring back {MissingText}, then unmount and mount again"
+        ? $"bring back {MissingText}, then 'dynfs disk online {Name} DISK', or mount again"
         : Unhealthy > 0 ? $"'dynfs health {Name}' says what happened to {UnhealthyText}; mend or replace, then 'dynfs set-disk-health {Name} DISK HEALTHY'" : $"run 'dynfs fsck {Name}' after unmounting";
 }

@@ -24,7 +24,7 @@ public sealed record DiskLabel
     /// <summary>The disk's place in <see cref="Members"/>; stable for life.</summary>
     public required int Index { get; init; }
 
-    /// <summary>All members of the pool, in order, when the label was written. The root record has the valid list; this one finds the others.</summary>
+    /// <summary>All members of the pool, in order, when the label was written; the empty id where one has left. The root record has the valid list; this one finds the others.</summary>
     public required IReadOnlyList<DiskId> Members { get; init; }
 
     /// <summary>The default policy at creation; the root record has the valid one.</summary>
@@ -43,7 +43,8 @@ public sealed record DiskLabel
             return $"member index {Index} of {Members.Count}";
         if (Members[Index] != Id)
             return $"another disk, {Members[Index]}, at member index {Index}";
-        if (Members.Distinct().Count() != Members.Count)
+        DiskId[] present = [.. Members.Where(id => id.Value != Guid.Empty)];
+        if (present.Distinct().Count() != present.Length)
             return "the same member twice";
         if (Id.Value == Guid.Empty || Pool.Value == Guid.Empty)
             return "an empty id";

@@ -38,6 +38,7 @@ public sealed class DiskQueue : IDisposable
     private long _completedCount;
     private long _busyTicks;
     private bool _isClosed;
+    private volatile bool _isRetired;
 
     /// <param name="name">Name of the disk, for the threads.</param>
     /// <param name="threads">Calls that the disk is given at the same time; 0 runs all work inline.</param>
@@ -123,7 +124,7 @@ public sealed class DiskQueue : IDisposable
             return;
         }
 
-        if (IsStuck)
+        if (IsStuck || _isRetired)
         {
             work.Abandon(NoAnswer(), hasBegun: false);
             return;
@@ -166,6 +167,9 @@ public sealed class DiskQueue : IDisposable
         }
     }
 
+    /// <summary>The disk is let go of: what is posted from now on is given up at once, what was posted before still runs.</summary>
+    public void Retire() => _isRetired = true;
+
     /// <summary>Finishes what is queued, then ends the threads; gives up on calls that hang.</summary>
     public void Dispose()
     {
@@ -183,7 +187,9 @@ public sealed class DiskQueue : IDisposable
         }
     }
 
-    private DiskException NoAnswer() => new(Name, "a call did not return in time", Errno.ETIMEDOUT);
+    private DiskException NoAnswer() => _isRetired
+        ? new(Name, "the disk was taken offline", Errno.EAGAIN)
+        : new(Name, "a call did not return in time", Errno.ETIMEDOUT);
 
     private void Serve(int slot)
     {

@@ -190,7 +190,7 @@ public sealed partial class LinuxDisk
 
         if (entries.Exists(e => e.Name == DiskLayout.Directory))
             throw InUse(path, parent);
-        if (!allowNonEmpty && entries.FindIndex(e => e.Name != LostAndFound) is >= 0 and int first)
+        if (!allowNonEmpty && entries.FindIndex(e => e.Name != LostAndFound && !e.Name.StartsWith(RetiredPrefix, StringComparison.Ordinal)) is >= 0 and int first)
             throw new PoolException(ErrorId.DiskNotEmpty, $"disk {path} is not empty (it holds '{entries[first].Name}'); use an empty directory, or --allow-nonempty to keep what is there beside the pool's {DiskLayout.Directory}");
 
         errno = Libc.Space(parent, out FileSystemStatus space);

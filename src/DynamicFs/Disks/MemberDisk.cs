@@ -25,6 +25,9 @@ public sealed class MemberDisk : IDisposable
     {
     }
 
+    /// <summary>The place of a member that left.</summary>
+    public static MemberDisk Gap(int index) => new(index, default, $"(disk {index} was removed)", null, DiskState.Failed, new DiskQueue($"gap {index}", threads: 0));
+
     public MemberDisk(int index, DiskId id, string name, IDisk? disk, DiskHealth health, DiskQueue queue, TimeProvider? time = null, LadderLimits? limits = null)
     {
         (Index, Id, Name, Disk, Queue) = (index, id, name, disk, queue);
@@ -38,6 +41,10 @@ public sealed class MemberDisk : IDisposable
     public string Name { get; }
     public IDisk? Disk { get; }
     public DiskQueue Queue { get; }
+
+    /// <summary>No disk any more: what stood here has left the pool for good. The id of such a place is empty.</summary>
+    public bool HasLeft => Id.Value == Guid.Empty;
+
     public DiskState State => (DiskState)Volatile.Read(ref _state);
     public bool IsPresent => Disk is not null;
     public bool IsReadable => Disk is not null && State != DiskState.Failed;
@@ -144,6 +151,13 @@ public sealed class MemberDisk : IDisposable
             _position = LadderPosition.At(state, isOrdered: false, _time.GetUtcNow());
             Volatile.Write(ref _state, (int)state);
         }
+    }
+
+    /// <summary>From now on it takes no calls; those under way end.</summary>
+    public void Retire()
+    {
+        Queue.Retire();
+        (Disk as PatientDisk)?.Calls.Retire();
     }
 
     public void Dispose()

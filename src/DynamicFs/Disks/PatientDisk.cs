@@ -79,6 +79,9 @@ public sealed class PatientDisk : IDisk
         Calls.Post(call);
         if (!call.Wait(isShort ? (int)DiskPatience.ReadAround.TotalMilliseconds : Timeout.Infinite))
             throw NotNow(operation);
+        // The file was closed under the caller: its disk was taken offline.
+        if (call.Failure?.SourceException is ObjectDisposedException)
+            throw NotNow(operation);
         call.Failure?.Throw();
     }
 

@@ -98,6 +98,9 @@ public sealed class ExtentStore : IDisposable
         _space.NoteDeletion();
     }
 
+    /// <summary>Closes the files of a disk, so that it can be unmounted.</summary>
+    public void Detach(int diskIndex) => _files.Forget(diskIndex);
+
     /// <summary>Reads every block of every fragment (parity too) and compares: one verdict per fragment index.</summary>
     public FragmentVerdict[] Verify(ExtentRecord record) => new ExtentVerifier(_fragments, _readScratch).Verify(record);
 

@@ -41,5 +41,8 @@ internal sealed class FragmentFiles(int capacity) : IDisposable
 
     public void Forget(in FragmentKey key) => _files.Remove(key);
 
+    /// <summary>Closes all files of a disk; those in use are closed when they are not any more.</summary>
+    public void Forget(int diskIndex) => _files.RemoveWhere(key => key.DiskIndex == diskIndex);
+
     public void Dispose() => _files.Dispose();
 }

@@ -26,7 +26,8 @@ internal sealed class FreeSpace
 
     /// <summary>Protects the state of all meters; a leaf lock.</summary>
     private readonly Lock _lock = new();
-    private readonly Meter[] _meters;
+    private readonly IReadOnlyList<MemberDisk> _members;
+    private Meter[] _meters;
     private readonly TimeProvider _time;
     private long _askedAt;
     private bool _wasAsked;
@@ -36,6 +37,7 @@ internal sealed class FreeSpace
     public FreeSpace(IReadOnlyList<MemberDisk> members, TimeProvider time)
     {
         _time = time;
+        _members = members;
         _meters = [.. members.Select(member => new Meter(this, member))];
     }
 
@@ -90,10 +92,23 @@ internal sealed class FreeSpace
     /// <summary>Something was deleted: the last answer is not believed any more, or a full pool would stay full for a while.</summary>
     public void NoteDeletion() => Interlocked.Increment(ref _deletions);
 
+    /// <summary>Disks come and go while the pool is open.</summary>
+    private void FollowMembers()
+    {
+        lock (_lock)
+        {
+            if (_meters.Length == _members.Count && _meters.Zip(_members).All(pair => pair.First.Member == pair.Second))
+                return;
+            _meters = [.. _members.Select(member => Array.Find(_meters, meter => meter.Member == member) ?? new Meter(this, member))];
+            _wasAsked = false;
+        }
+    }
+
     private void Refresh()
     {
         lock (_refreshLock)
         {
+            FollowMembers();
             long deletions = Interlocked.Read(ref _deletions);
             if (_wasAsked && deletions == _askedAtDeletion && _time.GetElapsedTime(_askedAt).TotalMilliseconds < MaxAgeMs)
                 return;
@@ -139,7 +154,8 @@ internal sealed class FreeSpace
                 return meter;
         }
 
-        throw new InvariantException($"disk {member.Name} is a member");
+        // It left meanwhile; nobody asks how full it is.
+        return new Meter(this, member);
     }
 
     private sealed class Meter(FreeSpace owner, MemberDisk member)

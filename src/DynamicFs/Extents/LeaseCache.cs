@@ -83,6 +83,16 @@ internal sealed class LeaseCache<TKey, TValue>(long capacity) : IDisposable
         return lease;
     }
 
+    /// <summary>As <see cref="Remove"/>, for all that match.</summary>
+    public void RemoveWhere(Func<TKey, bool> matches)
+    {
+        TKey[] keys;
+        lock (_lock)
+            keys = [.. _entries.Keys.Where(matches)];
+        foreach (TKey key in keys)
+            Remove(key);
+    }
+
     /// <summary>Forgets the value; who has it leased may go on using it.</summary>
     public void Remove(in TKey key)
     {

@@ -5,19 +5,23 @@ namespace DynamicFs.Extents;
 /// <summary>The members of the pool by the index that extent records name; indexes of members that left are gaps.</summary>
 internal sealed class MemberSet
 {
-    private readonly MemberDisk?[] _byIndex;
-
-    public MemberSet(IReadOnlyList<MemberDisk> members)
-    {
-        All = members;
-        _byIndex = new MemberDisk?[members.Count == 0 ? 0 : members.Max(member => member.Index) + 1];
-        foreach (MemberDisk member in members)
-            _byIndex[member.Index] = member;
-    }
+    public MemberSet(IReadOnlyList<MemberDisk> members) => All = members;
 
     public IReadOnlyList<MemberDisk> All { get; }
 
-    public MemberDisk? Find(int index) => (uint)index < (uint)_byIndex.Length ? _byIndex[index] : null;
+    /// <summary>Members stand at their index; only a set that is not a whole pool has to be searched.</summary>
+    public MemberDisk? Find(int index)
+    {
+        if ((uint)index < (uint)All.Count && All[index] is { } member && member.Index == index)
+            return member;
+        foreach (MemberDisk other in All)
+        {
+            if (other.Index == index)
+                return other;
+        }
+
+        return null;
+    }
 
     /// <summary>The disk of a fragment when it can be read; says why not otherwise.</summary>
     public MemberDisk? Readable(FragmentPlace place, out FragmentDamageKind reason)

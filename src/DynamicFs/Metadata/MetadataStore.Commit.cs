@@ -68,7 +68,7 @@ public sealed unsafe partial class MetadataStore
         var record = new RootRecord(frozen.Generation, _time.GetUtcNow(), frozen.Counters, ShapeNow(old.Newest.Public.Shape), oldestKept);
         Root root = Encoded(new Root(record, namespaceRoot, poolRoot, spaceMapRoot, old.Newest.Generation, old.Newest.Checksum, default));
         KillPoint.Reach("commit-before-root");
-        WriteRoot(root, old.Kept);
+        WriteRoot(root, old.Newest.Public.Shape, old.Kept);
         KillPoint.Reach("commit-after-root");
 
         Publish(root, old, spaceMap);
@@ -113,7 +113,11 @@ public sealed unsafe partial class MetadataStore
         _files.Write(pages, _allocator.CapacityPages);
     }
 
-    private PoolShape ShapeNow(PoolShape shape) => shape with { MetadataDisks = [.. _files.Current.Select(mirror => mirror.Member.Index).Order()] };
+    private PoolShape ShapeNow(PoolShape shape) => shape with
+    {
+        Members = Volatile.Read(ref _nextMembers) ?? shape.Members,
+        MetadataDisks = [.. _files.Current.Select(mirror => mirror.Member.Index).Order()],
+    };
 
     private Root Encoded(Root root)
     {
@@ -121,12 +125,11 @@ public sealed unsafe partial class MetadataStore
         return root with { Checksum = RootFormat.Encode(_pool, root, slot) };
     }
 
-    private void WriteRoot(Root root, IReadOnlyList<Root> history)
+    private void WriteRoot(Root root, PoolShape before, IReadOnlyList<Root> history)
     {
         IReadOnlyList<MemberDisk> written = _rings.Write(root, history);
-        int required = RootQuorum.Required(root.Public.Shape);
-        if (written.Count < required)
-            throw QuorumMissed(root, written, required);
+        if (!RootQuorum.IsReached(before, root.Public.Shape, [.. written.Select(member => member.Id)]))
+            throw QuorumMissed(root, written, RootQuorum.Required(root.Public.Shape));
         foreach (Mirror mirror in _files.Current.Where(mirror => !written.Contains(mirror.Member)).ToArray())
             mirror.GiveUp();
     }

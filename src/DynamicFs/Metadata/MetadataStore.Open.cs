@@ -119,7 +119,7 @@ public sealed partial class MetadataStore
             var allocator = new PageAllocator(map.Bitmap, DeadPages(newest, kept, map));
             CheckSizes(map);
             _store = new MetadataStore(pool, members, options, problems, _rings, _files, allocator, new State(newest, kept, map.Pages));
-            bool sawAllRings = rings.Count == newest.Public.Shape.Members.Count && rings.All(ring => ring.IsSound);
+            bool sawAllRings = rings.Count == newest.Public.Shape.MemberCount && rings.All(ring => ring.IsSound);
             Generation transaction = FirstTransaction(newest, sawAllRings);
             _store.StartTrees(transaction, id => new Tree(id, _store._pages, id == TreeId.Namespace ? newest.Namespace : newest.Pool, transaction));
             _store._journalBatches = Journal.Recover(pool, newest, _files.Mirrors, problems, out bool sawJournals);

@@ -36,6 +36,9 @@ public sealed partial class MetadataStore : IDisposable
     private readonly Journal _journal;
     private readonly MirrorElection _election;
 
+    // What the next commit makes of the members; null leaves them as they are.
+    private IReadOnlyList<DiskId>? _nextMembers;
+
     // Held by a commit from the choice of the oldest kept root to the release of pages, and by whoever wants roots to stay.
     private readonly Lock _publishLock = new();
 
@@ -126,6 +129,27 @@ public sealed partial class MetadataStore : IDisposable
         return _journal.Append(payload);
     }
 
+    /// <summary>
+    /// The next commit has these members: the list so far with one more at the end, or with an empty id in place of one that leaves. The disks already stand in the
+    /// list of members that the store was opened with.
+    /// </summary>
+    public void ChangeMembers(IReadOnlyList<DiskId> members)
+    {
+        CheckChangeable();
+        Invariant.Check(members.Count >= Root.Shape.Members.Count && members.Count <= RootFormat.MaxMembers, "members keep their index and fit a root record");
+        Volatile.Write(ref _nextMembers, members);
+    }
+
+    /// <summary>Lets go of every file on a disk, so that it can be unmounted. Nothing is lost that other disks do not have: it is used again only with new files.</summary>
+    public void Detach(MemberDisk member)
+    {
+        lock (_publishLock)
+        {
+            _rings.Detach(member);
+            _files.Detach(member);
+        }
+    }
+
     /// <summary>Elects missing metadata disks now, whatever the size of the metadata. They count from the next commit on.</summary>
     public void RestoreMirrors()
     {
@@ -161,7 +185,12 @@ public sealed partial class MetadataStore : IDisposable
 }
 
 /// <summary>Members and default policy of a pool, carried by every root record.</summary>
-public sealed record PoolShape(IReadOnlyList<DiskId> Members, RedundancyScheme DefaultScheme, IReadOnlyList<int> MetadataDisks);
+/// <param name="Members">The disk at each member index; the empty id where a member has left.</param>
+public sealed record PoolShape(IReadOnlyList<DiskId> Members, RedundancyScheme DefaultScheme, IReadOnlyList<int> MetadataDisks)
+{
+    /// <summary>Members that have not left.</summary>
+    public int MemberCount => Members.Count(id => id.Value != Guid.Empty);
+}
 
 /// <summary>Counters that live in the root record: the next ids that were never used.</summary>
 public readonly record struct RootCounters(ulong NextInode, ulong NextExtent, long UsedBytes, long InodeCount);

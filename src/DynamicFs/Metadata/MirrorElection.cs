@@ -52,7 +52,7 @@ internal sealed unsafe class MirrorElection(
         }
     }
 
-    private static int TargetOf(PoolShape shape) => Math.Min(shape.DefaultScheme.Tolerance + 1, shape.Members.Count);
+    private static int TargetOf(PoolShape shape) => Math.Min(shape.DefaultScheme.Tolerance + 1, shape.MemberCount);
 
     /// <summary>HEALTHY disks that are no metadata disks, most free space first.</summary>
     private List<MemberDisk> Candidates()

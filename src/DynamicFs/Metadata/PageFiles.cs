@@ -167,6 +167,19 @@ internal sealed unsafe class PageFiles(PoolId pool, MetadataOptions options, Met
         problems.Report($"disk {mirror.Member.Name} is no metadata disk any more: {failure.Message}");
     }
 
+    /// <summary>Gives up the files of a disk. A reader that is in them gets an error from the closed file and asks another disk.</summary>
+    public void Detach(MemberDisk member)
+    {
+        foreach (Mirror mirror in _mirrors.Concat(_replaced).Where(mirror => mirror.Member.Id == member.Id).ToArray())
+        {
+            mirror.GiveUp();
+            mirror.Dispose();
+        }
+
+        Volatile.Write(ref _mirrors, [.. _mirrors.Where(mirror => mirror.Member.Id != member.Id)]);
+        _replaced.RemoveAll(mirror => mirror.Member.Id == member.Id);
+    }
+
     public void Dispose()
     {
         foreach (Mirror mirror in _mirrors.Concat(_replaced))

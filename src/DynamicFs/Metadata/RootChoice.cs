@@ -109,7 +109,7 @@ internal static unsafe class RootChoice
 
     private static string Missing(IReadOnlyList<MemberDisk> members)
     {
-        string[] names = [.. members.Where(member => !member.IsReadable).Select(member => member.Name)];
+        string[] names = [.. members.Where(member => !member.IsReadable && !member.HasLeft).Select(member => member.Name)];
         return names.Length == 0 ? "no disk is missing" : $"missing: {string.Join(", ", names)}";
     }
 }

@@ -17,5 +17,14 @@ internal static class RootQuorum
     }
 
     /// <summary>Rings that must be readable to be sure that the newest acknowledged root is among them.</summary>
-    public static int RingsToMount(PoolShape shape) => Math.Max(1, shape.Members.Count - shape.DefaultScheme.Tolerance);
+    public static int RingsToMount(PoolShape shape) => Math.Max(1, shape.MemberCount - shape.DefaultScheme.Tolerance);
+
+    /// <summary>
+    /// Whether enough disks have a record of <paramref name="shape"/> that follows one of <paramref name="before"/>. When the members change, enough of the old ones and enough of the new ones
+    /// must have it: otherwise the old ones alone, without those that have it, could still be mounted at the record before.
+    /// </summary>
+    public static bool IsReached(PoolShape before, PoolShape shape, IReadOnlyCollection<DiskId> written) =>
+        CountOf(shape, written) >= Required(shape) && CountOf(before, written) >= Required(before);
+
+    private static int CountOf(PoolShape shape, IReadOnlyCollection<DiskId> disks) => shape.Members.Count(disks.Contains);
 }

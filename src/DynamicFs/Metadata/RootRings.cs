@@ -16,7 +16,8 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
     /// <summary>With more slots than this unreadable the ring says too little about what the disk has seen.</summary>
     private const int MaxUnreadableSlots = 4;
 
-    private readonly IDiskFile?[] _files = new IDiskFile?[members.Count];
+    /// <summary>By member index; members may be added.</summary>
+    private readonly IDiskFile?[] _files = new IDiskFile?[Math.Max(members.Count, RootFormat.MaxMembers)];
 
     /// <summary>Reads every ring there is.</summary>
     public IReadOnlyList<RingContent> ReadAll()
@@ -129,6 +130,12 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
             member.ReportFailure(e, isWrite: true);
             problems.Report($"disk {member.Name}: its root ring cannot be written: {e.Message}");
         }
+    }
+
+    public void Detach(MemberDisk member)
+    {
+        _files[member.Index]?.Dispose();
+        _files[member.Index] = null;
     }
 
     public void Dispose()
