@@ -113,6 +113,13 @@ public sealed partial class Pool
             DiskState before = member.State;
             if (member.IsPresent && IsInPlace(member))
                 return Put(member, DiskState.Healthy, order.Reason ?? "taken back", order.Who, "disk online") with { StateBefore = DiskStateName.Of(before) };
+            // What was let go of by the kernel, but not by us, still holds the disk's lock.
+            if (member.IsPresent)
+            {
+                Detach(member);
+                member = _members[member.Index];
+            }
+
             MemberDisk attached = Attach(member, order.Path ?? member.Name);
             attached.Order(DiskState.Healthy, order.Reason ?? "taken back", "", order.Who);
             Replace(member, attached);
