@@ -114,6 +114,30 @@ public sealed class DiskMembershipTests(MountRun run)
         data.AssertIntact(pool);
     }
 
+    /// <summary>The short form of tools/drain-campaign.</summary>
+    [Fact]
+    public void Emptying_a_disk_goes_on_after_each_kill_and_ends()
+    {
+        using PoolUnderTest pool = run.NewPool(4).Create().Mount();
+        var data = new DataSet(run, pool);
+        pool.Cli("sync", pool.MountPoint).Succeeded();
+        pool.Cli("disk", "drain", pool.Name, "0").Succeeded();
+        foreach (int moment in (int[])[50, 400, 1100])
+        {
+            Thread.Sleep(moment);
+            pool.Crash();
+            pool.Mount();
+            Assert.Equal("DRAINING", Disks(pool)[0].GetProperty("state").GetString());
+            data.AssertIntact(pool);
+        }
+
+        pool.Cli(120, "disk", "drain", pool.Name, "0", "--wait").Succeeded();
+        pool.Cli(120, "disk", "remove", pool.Name, "0").Succeeded();
+        data.AssertIntact(pool);
+        pool.Unmount();
+        Assert.Equal(0, pool.Cli(60, "fsck", pool.Name).ExitCode);
+    }
+
     private static string NewDirectory(PoolUnderTest pool, string name) => Directory.CreateDirectory(Path.Combine(pool.Home, name)).FullName;
 
     private static void Refused(PoolUnderTest pool, string id, params string[] arguments)
