@@ -76,6 +76,7 @@ public sealed class PatientDisk : IDisk
         bool isShort = DiskPatience.IsShort;
         if (isShort && IsLagging)
             throw NotNow(operation);
+        call.Begin();
         Calls.Post(call);
         if (!call.Wait(isShort ? (int)DiskPatience.ReadAround.TotalMilliseconds : Timeout.Infinite))
             throw NotNow(operation);

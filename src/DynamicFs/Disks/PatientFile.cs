@@ -9,6 +9,8 @@ namespace DynamicFs.Disks;
 /// </summary>
 internal sealed unsafe class PatientFile(PatientDisk disk, IDiskFile file) : IDiskFile
 {
+    private const int MaxKeptBytes = 1 << 20;
+
     private static readonly ConcurrentBag<ReadCall> s_reads = [];
 
     public long LengthBytes => disk.Call("stat", () => file.LengthBytes);
@@ -86,10 +88,17 @@ internal sealed unsafe class PatientFile(PatientDisk disk, IDiskFile file) : IDi
         if (!s_reads.TryTake(out ReadCall? call))
             call = new ReadCall();
         call.Prepare(file, offset, wanted);
-        disk.Await(call, "read");
-        int copied = call.CopyTo(destinations);
-        s_reads.Add(call);
-        return copied;
+        try
+        {
+            disk.Await(call, "read");
+            return call.CopyTo(destinations);
+        }
+        finally
+        {
+            // One that is still under way gives its memory back when it ends.
+            if (call.IsIdle)
+                call.Keep(s_reads);
+        }
     }
 
     /// <summary>A read into memory of its own. One that was left or failed is not used again.</summary>
@@ -103,7 +112,6 @@ internal sealed unsafe class PatientFile(PatientDisk disk, IDiskFile file) : IDi
 
         public void Prepare(IDiskFile file, long offset, int wanted)
         {
-            Reset();
             (_file, _offset, _wanted, _count) = (file, offset, wanted, 0);
             if (_buffer is not null && _buffer.LengthBytes >= wanted)
                 return;
@@ -126,9 +134,18 @@ internal sealed unsafe class PatientFile(PatientDisk disk, IDiskFile file) : IDi
             return done;
         }
 
+        /// <summary>Large buffers are rare and not kept.</summary>
+        public void Keep(ConcurrentBag<ReadCall> kept)
+        {
+            if (_buffer!.LengthBytes <= MaxKeptBytes)
+                kept.Add(this);
+            else
+                _buffer.Dispose();
+        }
+
         protected override void Run() => _count = _file!.Read(_offset, _buffer!.Span[.._wanted]);
 
         /// <summary>The memory of an abandoned read is its own to the end.</summary>
-        protected override void Late() => _buffer!.Dispose();
+        protected override void Late(bool hasSucceeded) => _buffer!.Dispose();
     }
 }
