@@ -114,7 +114,7 @@ internal sealed partial class PoolHealth : IDisposable
                 return null;
             }
         }
-        catch (DiskException e) when (e.Errno == Errno.ETIMEDOUT)
+        catch (DiskException e) when (e.Errno == Errno.ECANCELED)
         {
             return null;
         }

@@ -37,7 +37,7 @@ public static class DiskProbe
             DiskLabel label = DiskLabelFile.Read(disk);
             return label.Id == id ? null : $"{DiskLayout.Label} is of disk {label.Id}";
         }
-        catch (DiskException e) when (e.Errno is Errno.EIO or Errno.ETIMEDOUT or Errno.ENOMEM or Errno.EMFILE or Errno.ENFILE or Errno.EAGAIN)
+        catch (DiskException e) when (e.Errno is Errno.EIO or Errno.ETIMEDOUT or Errno.ECANCELED or Errno.ENOMEM or Errno.EMFILE or Errno.ENFILE or Errno.EAGAIN)
         {
             // The disk fails calls; that says nothing about which disk it is.
             return null;

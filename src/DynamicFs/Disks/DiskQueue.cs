@@ -188,8 +188,8 @@ public sealed class DiskQueue : IDisposable
     }
 
     private DiskException NoAnswer() => _isRetired
-        ? new(Name, "the disk was taken offline", Errno.EAGAIN)
-        : new(Name, "a call did not return in time", Errno.ETIMEDOUT);
+        ? new(Name, "the disk was taken offline", Errno.ECANCELED)
+        : new(Name, "a call did not return in time", Errno.ECANCELED);
 
     private void Serve(int slot)
     {

@@ -180,7 +180,7 @@ public sealed class MemberDisk : IDisposable
     private static DiskSign? SignOf(Errno errno, bool isWrite) => errno switch
     {
         Errno.EROFS => DiskSign.ReadOnly,
-        Errno.ETIMEDOUT or Errno.EAGAIN => null,
+        Errno.ECANCELED => null,
         _ => isWrite ? DiskSign.WriteError : DiskSign.Error,
     };
 }

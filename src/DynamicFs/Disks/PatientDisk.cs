@@ -4,7 +4,7 @@ namespace DynamicFs.Disks;
 
 /// <summary>
 /// A disk whose calls always come back: what another thread than the disk's own asks for runs on threads of its own, with memory of its own, and is given up when the disk does not
-/// answer in time (ETIMEDOUT; EAGAIN when it was only not worth waiting, see <see cref="DiskPatience"/>). The disk's own threads call it directly: they are watched, and
+/// answer in time (ECANCELED; at once when it is not worth waiting, see <see cref="DiskPatience"/>). The disk's own threads call it directly: they are watched, and
 /// their work is given up as a whole (<see cref="DiskQueue.GiveUp"/>). Owns the disk.
 /// </summary>
 public sealed class PatientDisk : IDisk
@@ -87,5 +87,5 @@ public sealed class PatientDisk : IDisk
     }
 
     /// <summary>Says nothing about the disk's health: the watch judges that.</summary>
-    private DiskException NotNow(string operation) => new(Name, $"{operation}: no answer yet, others are asked", Errno.EAGAIN);
+    private DiskException NotNow(string operation) => new(Name, $"{operation}: no answer yet, others are asked", Errno.ECANCELED);
 }

@@ -235,7 +235,7 @@ internal sealed unsafe class FragmentReader(
         }
 
         // It was not worth waiting for, or nobody waits for that disk any more: its fragments are as good as before.
-        if (failure.Errno is Errno.EAGAIN or Errno.ETIMEDOUT)
+        if (failure.Errno == Errno.ECANCELED)
             return FragmentDamageKind.Unreadable;
         member.ReportFailure(failure, isWrite: false);
         Raise(record, index, new FragmentDamage(FragmentDamageKind.Unreadable, member.Name, failure.Message));

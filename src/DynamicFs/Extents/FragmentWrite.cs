@@ -66,7 +66,7 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
     private void ThrowIfAbandoned(string path)
     {
         if (IsAbandoned)
-            throw new DiskException(Member.Name, $"write {path}: it came too late", Errno.ETIMEDOUT);
+            throw new DiskException(Member.Name, $"write {path}: it came too late", Errno.ECANCELED);
     }
 
     private void WriteFile(string path, ReadOnlySpan<IoVector> pieces)

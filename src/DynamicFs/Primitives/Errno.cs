@@ -45,4 +45,7 @@ public enum Errno
     ETIMEDOUT = 110,
     ESTALE = 116,
     EDQUOT = 122,
+
+    /// <summary>Of ours, never of the kernel for a file: nobody waits for that call any more.</summary>
+    ECANCELED = 125,
 }
