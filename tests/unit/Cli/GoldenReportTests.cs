@@ -92,6 +92,27 @@ public sealed class GoldenReportTests
         ReportJson.Readable.FsckReport);
 
     [Fact]
+    public void Health() => Check("health", new HealthReport(
+        1, "tank", s_pool, "DEGRADED", 10, "1 of 2 disks not healthy: /mnt/d2 (SUSPECT)", "all data is readable", "'dynfs health tank'", ["disk 1 (/mnt/d2) is SUSPECT: a write failed"],
+        [
+            new DiskHealthStatus(
+                1, s_disks[1].Id, "/mnt/d2", true, "SUSPECT", "a write failed", s_time, "disk /mnt/d2: write tmp/1.0: EIO", "engine", 3, 1, 2, 0, 0, "nothing wrong",
+                [new DiskEventStatus(s_time, "HEALTHY to SUSPECT: a write failed")]),
+        ]), ReportJson.Readable.HealthReport);
+
+    [Fact]
+    public void ProbeDisks() => Check("probe-disks", new ProbeReport(
+        1, "tank", s_pool, "DEGRADED", 10, [new DiskProbeStatus(1, s_disks[1].Id, "/mnt/d2", "IDENTITY_LOST", "find .dynfs: ENOENT", "HEALTHY", "FAILED", "what is at its place is not this disk", true)], []),
+        ReportJson.Readable.ProbeReport);
+
+    [Fact]
+    public void DiskChange() => Check("disk-change", new DiskChangeReport(
+        1, "disk drain", "tank", s_pool, 1, "/mnt/d2", "HEALTHY", "DRAINING", "ordered to be emptied", "'dynfs disk remove tank 1' when it is empty", []), ReportJson.Readable.DiskChangeReport);
+
+    [Fact]
+    public void DiskUsage() => Check("disk-usage", new DiskUsageReport(1, "tank", s_pool, [new DiskUsageStatus(1, s_disks[1].Id, "/mnt/d2", "DRAINING", 5, 1000)]), ReportJson.Readable.DiskUsageReport);
+
+    [Fact]
     public void Error() => Check("error", ErrorReport.For(ErrorId.Locking, "pool tank is in use"), ReportJson.Readable.ErrorReport);
 
     [Fact]
