@@ -82,7 +82,7 @@ internal sealed class OrphanCollector(MaintenanceParts parts)
 
     private RootRecord CheckEverythingIsReadable()
     {
-        if (parts.Members.FirstOrDefault(member => !member.IsReadable) is { } away)
+        if (parts.Members.FirstOrDefault(member => !member.IsReadable && !member.HasLeft) is { } away)
             throw Refused($"disk {away.Name} is missing or FAILED, and may hold what needs a file");
         var problems = new List<string>();
         RootRecord root = parts.Metadata.Root;
