@@ -26,7 +26,7 @@ internal sealed class OrphanCollector(MaintenanceParts parts)
         // In this order: what is published after the listing has a higher number, or is held, or is parked.
         RootRecord root = CheckEverythingIsReadable();
         var listed = new List<FoundFragment>();
-        foreach (MemberDisk disk in parts.Members)
+        foreach (MemberDisk disk in parts.Members.Where(member => !member.HasLeft))
             listed.AddRange(Guarded(() => FragmentSurvey.Fragments(disk)));
         var suspects = new List<(FoundFragment File, string Why)>();
         foreach (FoundFragment file in listed)
