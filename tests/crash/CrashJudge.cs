@@ -64,6 +64,8 @@ public sealed class CrashJudge
     {
         if (IsTooMany)
             return MountTooFew();
+        if (_case.Damages.Count == 1 && StateDamage.IsLimit(_case.Damages[0].Kind))
+            return LimitJudge.Judge(_run, _case.At.Min(), _world, _case.Damages[0]);
         string? first = null;
         try
         {
@@ -94,21 +96,18 @@ public sealed class CrashJudge
     }
 
     /// <summary>
-    /// More disks are away than the policy survives. The host knows the newest generation. What is mounted all the same must be right as far as it can be read.
+    /// More disks are away than the policy survives: refused, because the newest commit may be on them alone; also by a host that has not seen any. On the disks that are there
+    /// nothing was written then.
     /// </summary>
     private string? MountTooFew()
     {
+        Generation seen = _case.At.Min() % 2 == 0 ? Generation.None : _run.NewestSeen(_case.At.Min());
         try
         {
-            using EnginePool engine = EnginePool.Open(_run.Pool, RecordedRun.Disks(_world, _missing), newestSeen: _run.NewestSeen(_case.At.Min()));
-            string tree = FileSystemReader.Describe(engine.Files);
-            return StateOf(tree) < 0 ? $"mounted with too few disks, and {NoState(tree)}" : null;
+            using EnginePool engine = EnginePool.Open(_run.Pool, RecordedRun.Disks(_world, _missing), newestSeen: seen);
+            return $"mounted for writing without disks {string.Join('+', _missing.Order())}";
         }
         catch (PoolException)
-        {
-            return null;
-        }
-        catch (InvalidOperationException e) when (e.Message.EndsWith("EIO", StringComparison.Ordinal))
         {
             return null;
         }

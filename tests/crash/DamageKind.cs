@@ -23,11 +23,23 @@ public enum DamageKind
     /// <summary>A file is shorter than it was.</summary>
     CutFile,
 
+    /// <summary>Two of its files have each other's contents.</summary>
+    Swapped,
+
     /// <summary>It is full while the pool recovers.</summary>
     Full,
 
     /// <summary>It does not come back, and with it more disks are away than the policy survives: the pool may be refused, never wrong.</summary>
     TooMany,
+
+    /// <summary>All disks come back as they were some time ago: refused, because the host has seen more.</summary>
+    AllOld,
+
+    /// <summary>The newest roots are taken off all disks: an older one that is kept must be whole.</summary>
+    GoneBack,
+
+    /// <summary>A metadata disk is away for some commits, comes back, and then others are lost.</summary>
+    WasAway,
 
     /// <summary>Calls fail, lie or lose while the pool recovers.</summary>
     FailsInRecovery,

@@ -18,13 +18,13 @@ public sealed partial class EnginePool : IDisposable
     private readonly ExtentStore _extents;
     private readonly IReadOnlyList<MemberDisk> _members;
 
-    private EnginePool(PoolId pool, IReadOnlyList<MemberDisk> members, MetadataStore metadata, TimeProvider time, bool isReadOnly)
+    private EnginePool(PoolId pool, IReadOnlyList<MemberDisk> members, MetadataStore metadata, TimeProvider time, bool isReadOnly, bool readsBackDirect)
     {
         (_members, _metadata) = (members, metadata);
         metadata.ProblemReported += problem => LogProblem(Log, problem);
         foreach (string problem in metadata.Problems)
             LogProblem(Log, problem);
-        _extents = new ExtentStore(pool, members, new ExtentStoreOptions(Time: time, Random: new Random(1)));
+        _extents = new ExtentStore(pool, members, new ExtentStoreOptions(DirectReadBack: readsBackDirect, Time: time, Random: new Random(1)));
         Files = new FileSystem(new FileSystemParts(metadata, _extents, time, Log)
         {
             IsReadOnly = isReadOnly,
@@ -118,7 +118,7 @@ public sealed partial class EnginePool : IDisposable
     public ExtentStore Extents => _extents;
 
     /// <summary>Writes generation 1 to empty disks and opens the pool.</summary>
-    public static EnginePool Create(PoolId pool, IReadOnlyList<IDisk?> disks, RedundancyScheme scheme, TimeProvider? time = null)
+    public static EnginePool Create(PoolId pool, IReadOnlyList<IDisk?> disks, RedundancyScheme scheme, TimeProvider? time = null, bool readsBackDirect = false)
     {
         IReadOnlyList<MemberDisk> members = MembersOf(pool, disks);
         foreach (IDisk? disk in disks)
@@ -134,15 +134,15 @@ public sealed partial class EnginePool : IDisposable
         {
         }
 
-        return new EnginePool(pool, members, MetadataStore.Open(pool, members, Generation.None, options), time ?? TimeProvider.System, isReadOnly: false);
+        return new EnginePool(pool, members, MetadataStore.Open(pool, members, Generation.None, options), time ?? TimeProvider.System, isReadOnly: false, readsBackDirect);
     }
 
     /// <summary>Opens the pool as a mount does: newest root, journal, leftovers.</summary>
-    public static EnginePool Open(PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false, Generation newestSeen = default)
+    public static EnginePool Open(PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false, Generation newestSeen = default, bool readsBackDirect = false)
     {
         IReadOnlyList<MemberDisk> members = MembersOf(pool, disks);
         MetadataStore metadata = MetadataStore.Open(pool, members, newestSeen, Options(time, isReadOnly));
-        return new EnginePool(pool, members, metadata, time ?? TimeProvider.System, isReadOnly);
+        return new EnginePool(pool, members, metadata, time ?? TimeProvider.System, isReadOnly, readsBackDirect);
     }
 
     /// <summary>Lets go of everything without a last commit, as a crash does.</summary>

@@ -50,7 +50,7 @@ public sealed class RecordedRun
     public static RecordedRun Record(RunPlan plan)
     {
         var run = new RecordedRun(plan);
-        run._engine = EnginePool.Create(run.Pool, Disks(run.World), plan.Scheme);
+        run._engine = EnginePool.Create(run.Pool, Disks(run.World), plan.Scheme, readsBackDirect: plan.ReadsBackDirect);
         try
         {
             run.Run();
@@ -117,12 +117,16 @@ public sealed class RecordedRun
     {
         if (Plan.EventAt(index) is { } happening)
             Happen(happening, index);
+        if (Plan.IsShort && index == Plan.ShortageAt)
+            _active.AddRange(Plan.Shortages.Select(fault => World.Inject(fault with { })));
         if (!_engine.CanWrite && !Plan.IsClean)
             return HasLaterLife(index);
         int acknowledged = _workload.AcknowledgedIndex;
         try
         {
             _workload.Step(index);
+            if (Plan.IsShort && index > Plan.ShortageAt)
+                _workload.Sync(isFull: index % 2 == 0);
         }
         catch (Exception e) when (Plan.IsOverload)
         {
@@ -180,7 +184,7 @@ public sealed class RecordedRun
         string tree;
         try
         {
-            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing));
+            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing), readsBackDirect: Plan.ReadsBackDirect);
             tree = FileSystemReader.Describe(_engine.Files);
         }
         catch (Exception e)

@@ -42,12 +42,16 @@ public sealed class RunPlan
     private static readonly FaultKind[] _honestKinds = [FaultKind.Fail, FaultKind.Fail, FaultKind.FailAfter, FaultKind.PartialWrite, FaultKind.LostSync];
 
     private readonly Dictionary<int, RunEvent> _events = [];
+    private readonly List<Fault> _shortages = [];
+    private int[] _spared = [];
 
     public RunPlan(int seed, int operations, IReadOnlySet<int>? skipped = null)
     {
         (Seed, Operations, Skipped) = (seed, operations, skipped ?? new HashSet<int>());
         (Disks, Scheme) = _shapes[(uint)seed % _shapes.Length];
         var random = new Random(unchecked((seed * 7919) + 1));
+        if (TryMakeShort(random))
+            return;
         int story = random.Next(10);
         if (story < 4)
             return;
@@ -58,7 +62,42 @@ public sealed class RunPlan
             _events[random.Next(1, Math.Max(2, operations))] = MakeEvent(random);
     }
 
+    /// <summary>
+    /// One seed in four is about a step that fails on so many disks that what needs it must be refused: the root record, new fragments, new fragments that land elsewhere on the medium,
+    /// syncs. The disks on which it works are the ones to lose then.
+    /// </summary>
+    private bool TryMakeShort(Random random)
+    {
+        int quorum = Math.Min(Scheme.Tolerance + 1, Math.Max(1, Disks - Scheme.Tolerance));
+        (Fault? fault, int broken, int most) = (Seed % 16) switch
+        {
+            4 => (new Fault(FaultKind.Fail, DiskCalls.Write) { PathPrefix = "roots" }, Disks - quorum + 1, Scheme.Tolerance),
+            7 => (new Fault(FaultKind.Fail, DiskCalls.Write) { PathPrefix = "tmp/" }, Scheme.Width - Scheme.MinWrite + 1, Scheme.Tolerance - Scheme.Width + Scheme.MinWrite),
+            10 => (new Fault(FaultKind.MisdirectedWrite, DiskCalls.Write) { PathPrefix = "tmp/" }, Disks, 0),
+            12 => (new Fault(FaultKind.LostSync, DiskCalls.Sync) { PathPrefix = (Seed / 16 % 3) switch { 0 => "journal", 1 => "meta", _ => "roots" } }, Disks, 0),
+            _ => (null, 0, 0),
+        };
+        if (fault is null || Scheme.Tolerance == 0)
+            return false;
+        int[] order = [.. Enumerable.Range(0, Disks).OrderBy(_ => random.Next())];
+        _shortages.AddRange(order.Take(broken).Select(disk => fault with { Disk = disk, Times = long.MaxValue }));
+        _spared = [.. order.Skip(broken).Take(Math.Max(0, most))];
+        (IsShort, IsOverload, ShortageAt) = (true, true, random.Next(2, Math.Max(3, Operations - 4)));
+        ReadsBackDirect = fault.Kind == FaultKind.MisdirectedWrite;
+        return true;
+    }
+
     public int Seed { get; }
+
+    /// <summary>From <see cref="ShortageAt"/> on a step fails on more disks than what needs it can do without.</summary>
+    public bool IsShort { get; private set; }
+
+    public int ShortageAt { get; private set; }
+
+    /// <summary>New fragments are read back from the medium: the cache has what was meant.</summary>
+    public bool ReadsBackDirect { get; private set; }
+
+    public IReadOnlyList<Fault> Shortages => _shortages;
     public int Operations { get; }
     public IReadOnlySet<int> Skipped { get; }
     public int Disks { get; }
@@ -68,7 +107,7 @@ public sealed class RunPlan
     public IReadOnlyList<int> Victims { get; } = [];
 
     /// <summary>More may fail at once than the policy survives: operations may be refused; what was acknowledged must be there.</summary>
-    public bool IsOverload { get; }
+    public bool IsOverload { get; private set; }
 
     /// <summary>Nothing but power cuts happens to the disks: all of them are as good as new.</summary>
     public bool IsClean => !IsOverload && Victims.Count == 0;
@@ -76,6 +115,8 @@ public sealed class RunPlan
     /// <summary>How many disks can be damaged in one post-crash state of this run, and which.</summary>
     public IReadOnlyList<int> Damageable(Random random)
     {
+        if (IsShort)
+            return _spared;
         if (IsOverload)
             return [];
         IEnumerable<int> candidates = Victims.Count > 0 ? Victims : Enumerable.Range(0, Disks);

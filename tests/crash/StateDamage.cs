@@ -16,18 +16,28 @@ public static class StateDamage
             return [.. Enumerable.Range(0, plan.Disks).OrderBy(_ => random.Next()).Take(count).Order().Select(disk => new Damage(DamageKind.TooMany, disk, 0))];
         }
 
-        return [.. plan.Damageable(random).Select(disk => Random(random, disk))];
+        if (plan.IsClean && random.Next(8) == 0)
+        {
+            DamageKind kind = random.Next(3) switch { 0 => DamageKind.AllOld, 1 when plan.Scheme.Tolerance > 0 => DamageKind.WasAway, _ => DamageKind.GoneBack };
+            return [new Damage(kind, 0, random.Next(1 << 20))];
+        }
+
+        return [.. plan.Damageable(random).Select(disk => plan.IsShort ? new Damage(DamageKind.Missing, disk, 0) : Random(random, disk))];
     }
+
+    /// <summary>Judged as a whole by <see cref="LimitJudge"/>.</summary>
+    public static bool IsLimit(DamageKind kind) => kind is DamageKind.AllOld or DamageKind.GoneBack or DamageKind.WasAway;
 
     /// <summary>The fault of a disk that fails in recovery.</summary>
     public static Fault FaultOf(in Damage damage) => RunPlan.RandomFault(new Random(damage.Seed), damage.Disk, isHonest: damage.Seed % 2 == 0);
 
     private static Damage Random(Random random, int disk)
     {
-        DamageKind kind = random.Next(12) switch
+        DamageKind kind = random.Next(13) switch
         {
             < 3 => DamageKind.Missing,
             < 5 => DamageKind.Stale,
+            12 => DamageKind.Swapped,
             5 => DamageKind.Flipped,
             6 => DamageKind.Unreadable,
             7 => DamageKind.LostFile,
@@ -55,7 +65,10 @@ public static class StateDamage
                 break;
             case DamageKind.FailsInRecovery:
                 return world.Inject(FaultOf(damage));
-            case DamageKind.Missing or DamageKind.TooMany:
+            case DamageKind.Missing or DamageKind.TooMany or DamageKind.AllOld or DamageKind.GoneBack or DamageKind.WasAway:
+                break;
+            case DamageKind.Swapped:
+                Swap(disk, random);
                 break;
             default:
                 DamageFile(disk, damage.Kind, random);
@@ -90,5 +103,18 @@ public static class StateDamage
             else
                 disk.Cut(path, lengthBytes = offset);
         }
+    }
+
+    /// <summary>As a repair of the disk's filesystem that puts names to the wrong files. Fragments mostly: their contents look alike.</summary>
+    private static void Swap(SimulatedDisk disk, Random random)
+    {
+        const string Aside = "tmp/aside";
+        string[] files = [.. disk.Image.FilePaths().Where(path => path.Contains('/') && random.Next(20) > 0).Order(StringComparer.Ordinal)];
+        if (files.Length < 2)
+            return;
+        int first = random.Next(files.Length), second = (first + random.Next(1, files.Length)) % files.Length;
+        disk.Rename(files[first], Aside);
+        disk.Rename(files[second], files[first]);
+        disk.Rename(Aside, files[second]);
     }
 }

@@ -132,9 +132,10 @@ public sealed class Workload
     }
 
     /// <summary>fsync or a full commit; everything before is durable from now on.</summary>
-    public void Sync()
+    public void Sync() => Sync(isFull: _random.Next(5) < 2);
+
+    public void Sync(bool isFull)
     {
-        bool isFull = _random.Next(5) < 2;
         Expect(isFull ? "sync" : "fsync", Errno.None, isFull ? _files.SyncAll() : _files.Sync(InodeNumber.Root));
         AcknowledgedIndex = Digests.Count - 1;
     }

@@ -19,6 +19,7 @@ internal sealed class JournalHalf : IDisposable
     private byte[] _window = [];
     private int _windowStart;
     private int _windowBytes;
+    private bool _isReported;
 
     public JournalHalf(Mirror mirror, Root root, MetadataProblems problems)
     {
@@ -116,8 +117,12 @@ internal sealed class JournalHalf : IDisposable
         }
     }
 
+    /// <summary>Once: one bad piece is read again and again, and must not look like a disk that fails again and again.</summary>
     private void Report(DiskException e)
     {
+        if (_isReported)
+            return;
+        _isReported = true;
         IsWhole = false;
         _mirror.Member.ReportFailure(e, isWrite: false);
         _problems.Report($"disk {_mirror.Member.Name}: the journal cannot be read: {e.Message}");
