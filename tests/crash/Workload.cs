@@ -206,10 +206,11 @@ public sealed class Workload
         Rebuild?.Invoke();
     }
 
-    /// <summary>Gives old roots up, so that what died is collected and its pages are used again.</summary>
+    /// <summary>Empties half-dead extents and gives old roots up, so that what died is collected and its pages are used again.</summary>
     private void Reclaim()
     {
-        History.Add("reclaim");
+        History.Add("compaction, reclaim");
+        _files.Compactor.Step();
         _files.Commits.Reclaim();
         AcknowledgedIndex = Digests.Count - 1;
     }

@@ -40,6 +40,10 @@ internal sealed class Leftovers(MemberSet members)
                 KillPoint.Reach("mount-in-leftovers");
                 Interlocked.Increment(ref removedCount);
             }
+
+            // A name that came back would be below the counter of the next root, where nobody looks.
+            foreach (string directory in found[member.Index].Select(file => file.Path[..file.Path.LastIndexOf('/')]).Distinct())
+                member.Disk!.SyncDirectory(directory);
         });
         return removedCount;
     }

@@ -12,6 +12,9 @@ internal sealed class JournalHalf : IDisposable
 {
     private const int WindowBytes = 64 << 10;
 
+    /// <summary>In one window; a disk fails in whole blocks.</summary>
+    private const int MaxTornPieces = 2;
+
     private readonly Mirror _mirror;
     private readonly Generation _base;
     private readonly long _start;
@@ -96,13 +99,20 @@ internal sealed class JournalHalf : IDisposable
         }
         catch (DiskException whole)
         {
-            Report(whole);
-            LoadPieces(offset, window);
+            IsWhole = false;
+            int unreadableCount = LoadPieces(offset, window);
+
+            // What was being written when the power went may be unreadable until it is written again; that is no sign of a sick disk.
+            if (unreadableCount is 0 or > MaxTornPieces)
+                Report(whole);
+            else
+                _problems.Report($"disk {_mirror.Member.Name}: {unreadableCount} pieces of the journal cannot be read: {whole.Message}");
         }
     }
 
-    private void LoadPieces(int offset, Span<byte> window)
+    private int LoadPieces(int offset, Span<byte> window)
     {
+        int unreadableCount = 0;
         for (int at = 0; at < window.Length; at += JournalFormat.Alignment)
         {
             Span<byte> piece = window.Slice(at, Math.Min(JournalFormat.Alignment, window.Length - at));
@@ -113,8 +123,11 @@ internal sealed class JournalHalf : IDisposable
             catch (DiskException)
             {
                 piece.Clear();
+                unreadableCount++;
             }
         }
+
+        return unreadableCount;
     }
 
     /// <summary>Once: one bad piece is read again and again, and must not look like a disk that fails again and again.</summary>

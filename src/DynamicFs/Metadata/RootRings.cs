@@ -89,7 +89,9 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
                 }
             }
 
-            member.ReportFailure(whole, isWrite: false);
+            // One slot is what a power cut may take; that is no sign of a sick disk.
+            if (unreadable != 1)
+                member.ReportFailure(whole, isWrite: false);
             return length;
         }
     }
