@@ -17,7 +17,7 @@ public sealed class PatientDiskTests : IDisposable
     }
 
     [Fact]
-    public void A_queue_gives_up_what_hangs_and_what_waits_behind_it_and_takes_nothing_until_it_returns()
+    public async Task A_queue_gives_up_what_hangs_and_what_waits_behind_it_and_takes_nothing_until_it_returns()
     {
         using var queue = new DiskQueue("d", threads: 1);
         Task hangs = queue.Run(_gate.Wait);
@@ -33,12 +33,12 @@ public sealed class PatientDiskTests : IDisposable
         _gate.Set();
         Assert.True(SpinWait.SpinUntil(() => !queue.IsStuck, s_limit));
         bool ran = false;
-        Assert.True(queue.Run(() => ran = true).Wait(s_limit));
+        await queue.Run(() => ran = true).WaitAsync(s_limit);
         Assert.True(ran);
     }
 
     [Fact]
-    public void A_round_over_disks_ends_when_one_of_them_hangs()
+    public async Task A_round_over_disks_ends_when_one_of_them_hangs()
     {
         MemberDisk[] members = [.. Enumerable.Range(0, 3).Select(i => new MemberDisk(i, DiskId.New(), $"d{i}", disk: null, DiskState.Healthy, new DiskQueue($"d{i}", threads: 1)))];
         Task<DiskException?[]> round = Task.Run(() => DiskRound.Run(members, isWrite: true, member =>
@@ -48,9 +48,10 @@ public sealed class PatientDiskTests : IDisposable
         }));
         Assert.True(SpinWait.SpinUntil(() => members[1].Queue.Statistics().InFlightCount == 1, s_limit));
         var watchdog = new WatchdogLimits { Hang = TimeSpan.Zero, Gone = TimeSpan.FromDays(1) };
+        DiskException?[] failures;
         using (new DiskWatchdog(() => [members[1]], watchdog))
-            Assert.True(round.Wait(s_limit));
-        Assert.Equal([null, Errno.ECANCELED, null], round.Result.Select(failure => failure?.Errno));
+            failures = await round.WaitAsync(s_limit);
+        Assert.Equal([null, Errno.ECANCELED, null], failures.Select(failure => failure?.Errno));
         Assert.Equal([DiskState.Healthy, DiskState.Suspect, DiskState.Healthy], members.Select(member => member.State));
     }
 
