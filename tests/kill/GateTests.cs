@@ -38,7 +38,7 @@ public sealed partial class GateTests(ITestOutputHelper output)
         string sources = Repository.File("src/DynamicFs");
         IEnumerable<string> inEngine = Directory.EnumerateFiles(sources, "*.cs", SearchOption.AllDirectories)
             .SelectMany(path => KillPointName().Matches(File.ReadAllText(path))).Select(match => match.Groups[1].Value);
-        IEnumerable<string> known = RoundPlans.Serving.Concat(RoundPlans.Mounting).Concat(RoundPlans.Rebuilding).Select(point => point.Name);
+        IEnumerable<string> known = RoundPlans.Serving.Concat(RoundPlans.Mounting).Concat(RoundPlans.Rebuilding).Concat(RoundPlans.Membership).Select(point => point.Name);
         Assert.Equal(inEngine.Distinct().Order(), known.Distinct().Order());
     }
 

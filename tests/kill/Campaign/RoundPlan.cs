@@ -56,6 +56,12 @@ internal sealed class RoundPlans(Random random, bool allDisks = false, bool read
         new("rebuild-before-sync", 3), new("rebuild-before-publish", 3), new("rebuild-in-commit", 2), new("rebuild-before-delete", 4),
     ];
 
+    /// <summary>Points of joining and leaving, which no plan comes to yet.</summary>
+    public static IReadOnlyList<NamedPoint> Membership { get; } =
+    [
+        new("join-after-label", 1), new("join-before-root", 1), new("join-after-root", 1), new("leave-before-root", 1), new("leave-after-root", 1),
+    ];
+
     /// <summary>Points of a mount.</summary>
     public static IReadOnlyList<NamedPoint> Mounting { get; } =
     [
