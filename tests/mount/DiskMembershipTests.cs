@@ -57,7 +57,7 @@ public sealed class DiskMembershipTests(MountRun run)
         pool.Cli("disk", "replace", pool.Name, "1", added[1], "--allow-same-device").Succeeded();
         AwaitMembers(pool, 2, 3, 4);
         data.AssertIntact(pool);
-        Assert.Equal(0, pool.Cli("health", pool.Name).ExitCode);
+        AwaitHealthy(pool);
 
         // The disk that was pulled comes back: it is nobody any more, and changes nothing.
         pool.Unmount();
@@ -151,6 +151,18 @@ public sealed class DiskMembershipTests(MountRun run)
     {
         using JsonDocument list = JsonDocument.Parse(pool.Cli("disk", "list", pool.Name, "--json").Succeeded().Output);
         return [.. list.RootElement.GetProperty("disks").EnumerateArray().Select(disk => disk.Clone())];
+    }
+
+    // A disk that was slow for a moment on a busy machine is SUSPECT until a clean probe window has passed.
+    private static void AwaitHealthy(PoolUnderTest pool)
+    {
+        DateTime end = DateTime.UtcNow.AddSeconds(90);
+        for (Outcome health = pool.Cli("health", pool.Name); health.ExitCode != 0; health = pool.Cli("health", pool.Name))
+        {
+            if (DateTime.UtcNow > end)
+                throw new CommandException($"not healthy:\n{health.Output}");
+            Thread.Sleep(500);
+        }
     }
 
     private static void AwaitMembers(PoolUnderTest pool, params int[] expected)

@@ -14,10 +14,10 @@ internal sealed class MemberSet
     {
         if ((uint)index < (uint)All.Count && All[index] is { } member && member.Index == index)
             return member;
-        foreach (MemberDisk other in All)
+        for (int i = 0; i < All.Count; i++)
         {
-            if (other.Index == index)
-                return other;
+            if (All[i].Index == index)
+                return All[i];
         }
 
         return null;
