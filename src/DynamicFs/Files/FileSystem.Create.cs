@@ -15,7 +15,7 @@ public sealed partial class FileSystem
             mode |= FileType.Regular;
         bool isDevice = (mode & FileType.Mask) is FileType.CharDevice or FileType.BlockDevice;
         if (isDevice || (mode & FileType.Mask) is FileType.Regular or FileType.Fifo or FileType.Socket)
-            return Make(caller, parent, name, new NewNode { Mode = mode, DeviceId = isDevice ? deviceId : 0 }, out attributes);
+            return Make(caller, parent, name, new NewNode { Mode = mode & (FileType.Mask | ModeBits.All), DeviceId = isDevice ? deviceId : 0 }, out attributes);
         attributes = default;
         return Errno.EINVAL;
     }
