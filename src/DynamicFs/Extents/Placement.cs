@@ -35,8 +35,6 @@ internal sealed class Placement(FreeSpace space, Random random)
         MemberDisk?[]? places = Choose(extent, scheme, fragmentBytes, ReserveDivisor, out shortage);
         if (shortage != Shortage.TooLittleSpace)
             return places;
-        // Fragments being written count twice while the disks are asked, so one more look may show more.
-        space.NoteDeletion();
         return Choose(extent, scheme, fragmentBytes, LastReserveDivisor, out shortage);
     }
 

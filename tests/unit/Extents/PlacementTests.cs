@@ -53,7 +53,7 @@ public sealed class PlacementTests
         using var disks = new SpaceDisks(gigabytes);
         var placement = new Placement(disks.Space, new Random(7));
         const int piece = 8 << 20;
-        double level = EvenFill.Level([.. disks.Space.Survey(2).Select(room => new DeviceRoom(room.FreeBytes, 1))], scheme.Width);
+        double level = EvenFill.Level([.. disks.Space.Survey(4).Select(room => new DeviceRoom(room.FreeBytes, 1))], scheme.Width);
         long[] used = new long[gigabytes.Length];
         int extents = 0;
         while (placement.Choose(new ExtentId((ulong)extents + 1), scheme, piece, out Shortage shortage) is { } places)
@@ -74,7 +74,7 @@ public sealed class PlacementTests
         Assert.InRange(extents * (double)piece / level, 0.99, 1.001);
         for (int i = 0; i < used.Length; i++)
         {
-            double expected = Math.Min(gigabytes[i] * Giga - (FreeSpace.ReserveBytes(gigabytes[i] * Giga) / 2), level);
+            double expected = Math.Min(gigabytes[i] * Giga - (FreeSpace.ReserveBytes(gigabytes[i] * Giga) / 4), level);
             Assert.InRange(used[i] / expected, 0.98, 1.001);
         }
     }
