@@ -121,7 +121,8 @@ internal sealed class KillCampaign : IDisposable
             for (int commit = 0; commit < KeptRoots + 6 || (left.Length > 0 && commit < KeptRoots + MaxLateCommits); commit++)
             {
                 Shell.Bash($"touch {_pool.MountPoint}/{commit}").Succeeded();
-                ControlSocket.TrySync(_pool.StateDirectory, TimeSpan.FromSeconds(30));
+                if (!ControlSocket.TrySync(_pool.StateDirectory, TimeSpan.FromSeconds(30)))
+                    throw Violation($"commit {commit} from outside was not answered");
                 if (commit < KeptRoots + 6)
                     continue;
                 Thread.Sleep(250);
@@ -214,8 +215,10 @@ internal sealed class KillCampaign : IDisposable
     private void CommitFromOutside()
     {
         long started = Operation.Now();
-        if (ControlSocket.TrySync(_pool.StateDirectory, TimeSpan.FromSeconds(3)))
-            _commits.Add(started);
+        if (!ControlSocket.TrySync(_pool.StateDirectory, TimeSpan.FromSeconds(3)))
+            return;
+        _commits.Add(started);
+        Tally.CommitsAcknowledged++;
     }
 
     private void EndLife(RoundPlan plan)

@@ -22,6 +22,9 @@ internal sealed class Tally
     public long Operations { get; set; }
     public long MarksWritten { get; set; }
 
+    /// <summary>Commits asked for through the control socket that the daemon said were done.</summary>
+    public int CommitsAcknowledged { get; set; }
+
     /// <summary>Marks of each life that a returned sync covered.</summary>
     public long MarksAcknowledged { get; set; }
     public long MarksLost { get; set; }
