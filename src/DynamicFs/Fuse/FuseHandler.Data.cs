@@ -9,41 +9,20 @@ internal sealed unsafe partial class FuseHandler
 {
     private const uint AccessModeMask = 3;
     private const uint WriteOnly = 1;
-    private const uint Truncate = 0x200;
     private const uint KnownAllocateModes = (uint)(AllocateMode.KeepSize | AllocateMode.PunchHole | AllocateMode.ZeroRange);
 
     /// <summary>Most that a 32-bit reply can tell, in whole pages.</summary>
     private const ulong MaxShortCopyBytes = 0x7FFF_F000;
 
-    private Errno Open(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
-    {
-        if (!arguments.TryTake(out FuseOpenIn* request))
-            return Errno.EINVAL;
-        Errno errno = files.Open(
-            Node(header),
-            write: (request->Flags & AccessModeMask) != 0,
-            truncate: (request->Flags & Truncate) != 0,
-            killPrivileges: (request->OpenFlags & FuseAbi.OpenKillSuidgid) != 0);
-        if (errno == Errno.None)
-            buffer.Append<FuseOpenOut>().OpenFlags = OpenReply(request->Flags);
-        return Stale(errno);
-    }
-
     /// <summary>
     /// Cached pages stay valid over close and open, because every change comes through this mount; and there is nothing to flush at close.
     /// </summary>
-    private FuseOpenReply OpenReply(uint flags)
+    private FuseOpenReply CreateReply(uint flags)
     {
         var reply = FuseOpenReply.KeepCache | FuseOpenReply.NoFlush;
         if (options.DirectWrites && (flags & AccessModeMask) == WriteOnly && Agreed.DirectWritesAreCoherent)
             reply |= FuseOpenReply.DirectIo | FuseOpenReply.ParallelDirectWrites;
         return reply;
-    }
-
-    private Errno Release(in FuseInHeader header)
-    {
-        files.Release(Node(header));
-        return Errno.None;
     }
 
     private Errno Read(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)

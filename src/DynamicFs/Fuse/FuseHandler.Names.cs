@@ -61,29 +61,33 @@ internal sealed unsafe partial class FuseHandler
         return AppendEntry(errno, buffer, attributes);
     }
 
-    /// <summary>CREATE, and TMPFILE, whose name means nothing.</summary>
+    /// <summary>Makes a file; that it is open from now on is the kernel's business.</summary>
     private Errno Create(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
     {
         if (!arguments.TryTake(out FuseCreateIn* request))
             return Errno.EINVAL;
-        Caller caller = Caller(header, Umask(request->Umask));
-        Errno errno;
-        Attributes attributes;
-        if ((FuseOpcode)header.Opcode == FuseOpcode.TmpFile)
-        {
-            errno = files.MakeTemporary(caller, Node(header), request->Mode, out attributes);
-        }
-        else
-        {
-            errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
-            if (errno != Errno.None)
-                return errno;
-            errno = files.Create(caller, Node(header), name, request->Mode, out attributes);
-        }
-
+        Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
+        if (errno != Errno.None)
+            return errno;
+        uint mode = FileType.Regular | (request->Mode & ~FileType.Mask);
+        errno = files.MakeNode(Caller(header, Umask(request->Umask)), Node(header), name, mode, 0, out Attributes attributes);
         errno = AppendEntry(errno, buffer, attributes);
         if (errno == Errno.None)
-            buffer.Append<FuseOpenOut>().OpenFlags = OpenReply(request->Flags);
+            buffer.Append<FuseOpenOut>().OpenFlags = CreateReply(request->Flags);
+        return errno;
+    }
+
+    /// <summary>A file without a name lives until the kernel forgets it, or for as long as a name that it gets later.</summary>
+    private Errno MakeTemporary(in FuseInHeader header, FuseArguments arguments, FuseBuffer buffer)
+    {
+        if (!arguments.TryTake(out FuseCreateIn* request))
+            return Errno.EINVAL;
+        Errno errno = files.MakeTemporary(Caller(header, Umask(request->Umask)), Node(header), request->Mode, out Attributes attributes);
+        if (errno == Errno.None)
+            _unlinked.Adopt(attributes.Inode);
+        errno = AppendEntry(errno, buffer, attributes);
+        if (errno == Errno.None)
+            buffer.Append<FuseOpenOut>().OpenFlags = CreateReply(request->Flags);
         return errno;
     }
 
@@ -101,7 +105,15 @@ internal sealed unsafe partial class FuseHandler
     private Errno Unlink(in FuseInHeader header, FuseArguments arguments)
     {
         Errno errno = arguments.TakeNewName(out ReadOnlySpan<byte> name);
-        return errno == Errno.None ? files.Unlink(Caller(header), Node(header), name) : errno;
+        if (errno != Errno.None)
+            return errno;
+        bool takesLastName = files.Lookup(Node(header), name, out Attributes removed) == Errno.None && !removed.IsDirectory && removed.LinkCount == 1;
+        if (takesLastName)
+            _unlinked.Keep(removed.Inode);
+        errno = files.Unlink(Caller(header), Node(header), name);
+        if (errno != Errno.None && takesLastName)
+            _unlinked.Forget(removed.Inode);
+        return errno;
     }
 
     private Errno RemoveDirectory(in FuseInHeader header, FuseArguments arguments)
@@ -149,12 +161,12 @@ internal sealed unsafe partial class FuseHandler
         bool replaces = files.Lookup(newParent, newName, out Attributes replaced) == Errno.None;
         bool takesLastName = replaces && !replaced.IsDirectory && replaced.LinkCount == 1;
         if (takesLastName)
-            _replaced.Keep(replaced.Inode);
+            _unlinked.Keep(replaced.Inode);
         Errno errno = files.Rename(Caller(header), Node(header), name, newParent, newName, RenameFlags.None);
         if (errno == Errno.None && replaces && replaced.IsDirectory)
             _removed.Add(replaced);
         if (errno != Errno.None && takesLastName)
-            _replaced.Forget(replaced.Inode);
+            _unlinked.Forget(replaced.Inode);
         return errno;
     }
 

@@ -20,7 +20,7 @@ internal sealed unsafe partial class FuseHandler(
 {
     private readonly ulong _validSeconds = (ulong)options.CacheTimeout.TotalSeconds;
     private readonly RemovedDirectories _removed = new(clock);
-    private readonly ReplacedFiles _replaced = new(files);
+    private readonly UnlinkedFiles _unlinked = new(files);
     private volatile FuseNegotiation? _negotiation;
 
     /// <summary>What INIT agreed on; null before. Set from outside only when a connection is taken over.</summary>
@@ -63,21 +63,17 @@ internal sealed unsafe partial class FuseHandler(
     }
 
     /// <summary>
-    /// The kernel did not take the reply in <paramref name="buffer"/> (the connection was cut): nobody will release what it opened.
+    /// The kernel did not take the reply in <paramref name="buffer"/> (the connection was cut): nobody will forget what it named.
     /// </summary>
     public void Undo(FuseBuffer buffer)
     {
         FuseInHeader header = *(FuseInHeader*)buffer.Request;
-        if (buffer.ReplyErrno != Errno.None)
-            return;
-        if ((FuseOpcode)header.Opcode == FuseOpcode.Open)
-            files.Release(new InodeNumber(header.Nodeid));
-        else if ((FuseOpcode)header.Opcode is FuseOpcode.Create or FuseOpcode.TmpFile)
-            files.Release(new InodeNumber(((FuseEntryOut*)(buffer.ReplyHead + sizeof(FuseOutHeader)))->Nodeid));
+        if (buffer.ReplyErrno == Errno.None && (FuseOpcode)header.Opcode == FuseOpcode.TmpFile)
+            _unlinked.Forget(new InodeNumber(((FuseEntryOut*)(buffer.ReplyHead + sizeof(FuseOutHeader)))->Nodeid));
     }
 
     /// <summary>The connection is gone: lets go of what was kept for the kernel.</summary>
-    public void Close() => _replaced.ForgetAll();
+    public void Close() => _unlinked.ForgetAll();
 
     public static bool WantsReply(FuseOpcode opcode) =>
         opcode is not (FuseOpcode.Forget or FuseOpcode.BatchForget or FuseOpcode.Interrupt or FuseOpcode.NotifyReply);
@@ -89,9 +85,8 @@ internal sealed unsafe partial class FuseHandler(
         FuseOpcode.Statx => GetStatx(header, buffer),
         FuseOpcode.Read => Read(header, arguments, buffer),
         FuseOpcode.Write => Write(header, arguments, buffer),
-        FuseOpcode.Open => Open(header, arguments, buffer),
-        FuseOpcode.Release => Release(header),
-        FuseOpcode.Create or FuseOpcode.TmpFile => Create(header, arguments, buffer),
+        FuseOpcode.Create => Create(header, arguments, buffer),
+        FuseOpcode.TmpFile => MakeTemporary(header, arguments, buffer),
         FuseOpcode.SetAttr => SetAttributes(header, arguments, buffer),
         FuseOpcode.ReadDir or FuseOpcode.ReadDirPlus => ReadDirectory(header, arguments, buffer),
         FuseOpcode.MkNod => MakeNode(header, arguments, buffer),
@@ -113,7 +108,7 @@ internal sealed unsafe partial class FuseHandler(
         FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 => CopyRange(header, arguments, buffer),
         FuseOpcode.StatFs => GetSpace(buffer),
         FuseOpcode.OpenDir => OpenDirectory(buffer),
-        FuseOpcode.ReleaseDir => Errno.None,
+        FuseOpcode.Release or FuseOpcode.ReleaseDir => Errno.None,
         FuseOpcode.Ioctl => Errno.ENOTTY,
         FuseOpcode.Init => Initialize(arguments, buffer),
         FuseOpcode.Forget or FuseOpcode.BatchForget => Forget(header, arguments),
@@ -121,8 +116,8 @@ internal sealed unsafe partial class FuseHandler(
         // INTERRUPT only asks for haste. No wait in the filesystem can be cut short; the request itself is answered as always.
         FuseOpcode.Interrupt or FuseOpcode.NotifyReply => Errno.None,
 
-        // ENOSYS makes the kernel stop asking: nothing is to be done at close (FLUSH), modes are checked by the kernel (ACCESS), files are always
-        // ready (POLL), there are no blocks to name (BMAP), locks are the kernel's.
+        // ENOSYS makes the kernel stop asking: nothing is to be done at open and close (OPEN, RELEASE, FLUSH), modes are checked by the kernel (ACCESS),
+        // files are always ready (POLL), there are no blocks to name (BMAP), locks are the kernel's.
         _ => Errno.ENOSYS,
     };
 
@@ -155,7 +150,7 @@ internal sealed unsafe partial class FuseHandler(
 
     private Errno Forget(in FuseInHeader header, FuseArguments arguments)
     {
-        _replaced.Forget(header, arguments);
+        _unlinked.Forget(header, arguments);
         return Errno.None;
     }
 

@@ -31,8 +31,10 @@ public sealed record FuseMountOptions
     /// <summary>Let the kernel keep written pages back (FUSE_WRITEBACK_CACHE): faster small writes, errors and durability only at fsync.</summary>
     public bool WritebackCache { get; init; }
 
-    /// <summary>Writes through write-only descriptors go round the page cache: less copying, but what was written is not cached for reading.</summary>
-    public bool DirectWrites { get; init; }
+    /// <summary>
+    /// What makes a new file writes it round the page cache, if it opened it for writing only: a request and a copy less for each file, and the first to read it asks us.
+    /// </summary>
+    public bool DirectWrites { get; init; } = true;
 
     /// <summary>
     /// How long the kernel trusts names and attributes. All changes come through this mount, and the kernel itself drops what its own calls change.

@@ -14,7 +14,7 @@ internal sealed record FuseNegotiation(uint Minor, FuseInitFlags Flags, uint Max
     /// <summary>What we want; the agreement is what the kernel offers of it.</summary>
     private const FuseInitFlags Wanted =
         FuseInitFlags.AsyncRead | FuseInitFlags.BigWrites | FuseInitFlags.MaxPages | FuseInitFlags.AsyncDio | FuseInitFlags.ParallelDirops
-        | FuseInitFlags.AtomicOTrunc | FuseInitFlags.ExportSupport | FuseInitFlags.DoReaddirplus | FuseInitFlags.ReaddirplusAuto
+        | FuseInitFlags.ExportSupport | FuseInitFlags.DoReaddirplus | FuseInitFlags.ReaddirplusAuto
         | FuseInitFlags.CacheSymlinks | FuseInitFlags.ExplicitInvalData | FuseInitFlags.HandleKillprivV2
         | FuseInitFlags.PosixAcl | FuseInitFlags.DontMask | FuseInitFlags.SetxattrExt
         | FuseInitFlags.AbortError | FuseInitFlags.NoOpendirSupport | FuseInitFlags.InitExt | FuseInitFlags.DirectIoAllowMmap | FuseInitFlags.HasResend;

@@ -122,23 +122,42 @@ public sealed class FuseServiceTests : IDisposable
         RequestBytes Get(uint size) => new RequestBytes(FuseOpcode.GetXattr, node: file).With(new FuseGetxattrIn { Size = size }).WithText("user.name");
     }
 
+    [Fact]
+    public void Opening_and_closing_is_the_kernels_business()
+    {
+        ulong file = _fixture.File(FilesFixture.Root, "name").Inode.Value;
+        Assert.Equal(Errno.ENOSYS, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Open, node: file).With(default(FuseOpenIn))));
+        Assert.Equal(Errno.None, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Release, node: file).With(default(FuseReleaseIn))));
+    }
+
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_file_renamed_over_lives_until_the_kernel_forgets_it(bool inBatch)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void A_file_renamed_over_or_unlinked_lives_until_the_kernel_forgets_it(bool inBatch, bool isUnlinked)
     {
         ulong old = _fixture.File(FilesFixture.Root, "name").Inode.Value;
         _fixture.File(FilesFixture.Root, "new");
-        Assert.Equal(Errno.None, _kernel.ErrnoOf(Rename("new", "name")));
+        Assert.Equal(Errno.None, _kernel.ErrnoOf(isUnlinked ? new RequestBytes(FuseOpcode.Unlink).WithText("name") : Rename("new", "name")));
         Assert.Equal(0u, Attributes(old).Attr.Nlink);
-        Assert.Equal(Errno.None, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Open, node: old).With(default(FuseOpenIn))));
-        Assert.Equal(Errno.None, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Release, node: old).With(default(FuseReleaseIn))));
+        Assert.Equal(Errno.None, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Write, node: old).With(new FuseWriteIn { Size = 1 }).WithBytes("x"u8)));
+        Assert.Equal("x"u8.ToArray(), _kernel.Data(new RequestBytes(FuseOpcode.Read, node: old).With(new FuseReadIn { Size = 9 })));
 
         RequestBytes forget = inBatch
             ? new RequestBytes(FuseOpcode.BatchForget).With(new FuseBatchForgetIn { Count = 2 }).With(new FuseForgetOne { Nodeid = 999 }).With(new FuseForgetOne { Nodeid = old })
             : new RequestBytes(FuseOpcode.Forget, node: old).With(new FuseForgetIn { Nlookup = 1 });
         Assert.Empty(_kernel.Handle(forget.ToArray()));
-        Assert.Equal(Errno.ESTALE, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Open, node: old).With(default(FuseOpenIn))));
+        Assert.Equal(Errno.ESTALE, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.GetAttr, node: old).With(default(FuseGetattrIn))));
+    }
+
+    [Fact]
+    public void A_file_with_another_name_is_not_kept()
+    {
+        Attributes file = _fixture.File(FilesFixture.Root, "name");
+        Assert.Equal(Errno.None, _fixture.Files.Link(default, file.Inode, FilesFixture.Root, "other"u8, out _));
+        Assert.Equal(Errno.None, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Unlink).WithText("name")));
+        Assert.Equal(Errno.None, _fixture.Files.Unlink(default, FilesFixture.Root, "other"u8));
+        Assert.Equal(Errno.ESTALE, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.GetAttr, node: file.Inode.Value).With(default(FuseGetattrIn))));
     }
 
     [Fact]
@@ -146,7 +165,7 @@ public sealed class FuseServiceTests : IDisposable
     {
         ulong file = _fixture.File(FilesFixture.Root, "name").Inode.Value;
         Assert.Equal(Errno.ENOENT, _kernel.ErrnoOf(Rename("nobody", "name")));
-        Assert.Equal(Errno.None, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Unlink).WithText("name")));
+        Assert.Equal(Errno.None, _fixture.Files.Unlink(default, FilesFixture.Root, "name"u8));
         Assert.Equal(Errno.ESTALE, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.GetAttr, node: file).With(default(FuseGetattrIn))));
     }
 
@@ -157,7 +176,7 @@ public sealed class FuseServiceTests : IDisposable
         _fixture.File(FilesFixture.Root, "new");
         Assert.Equal(Errno.None, _kernel.ErrnoOf(Rename("new", "name")));
         _kernel.Handler.Close();
-        Assert.Equal(Errno.ESTALE, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Open, node: old).With(default(FuseOpenIn))));
+        Assert.Equal(Errno.ESTALE, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.GetAttr, node: old).With(default(FuseGetattrIn))));
     }
 
     [Fact]
@@ -206,10 +225,11 @@ public sealed class FuseServiceTests : IDisposable
     public void A_direct_write_that_clears_privileges_tells_the_kernel()
     {
         using var kernel = new OfflineHandler(_fixture.Files, time: _fixture.Time, directWrites: true);
-        ulong file = SetUserId();
+        byte[] made = kernel.Data(new RequestBytes(FuseOpcode.Create).With(new FuseCreateIn { Mode = 0x81A4, Flags = 1 }).WithText("made"));
         Assert.Equal(
             FuseOpenReply.KeepCache | FuseOpenReply.NoFlush | FuseOpenReply.DirectIo | FuseOpenReply.ParallelDirectWrites,
-            kernel.Reply<FuseOpenOut>(new RequestBytes(FuseOpcode.Open, node: file).With(new FuseOpenIn { Flags = 1 })).OpenFlags);
+            MemoryMarshal.Read<FuseOpenOut>(made.AsSpan(Marshal.SizeOf<FuseEntryOut>())).OpenFlags);
+        ulong file = SetUserId();
         RequestBytes write = new RequestBytes(FuseOpcode.Write, node: file, userId: User).With(new FuseWriteIn { Size = 1, WriteFlags = FuseAbi.WriteKillSuidgid }).WithBytes("x"u8);
         Assert.Equal(Errno.None, kernel.ErrnoOf(write));
         Assert.Equal([new InodeNumber(file)], kernel.ChangedInodes);
@@ -218,15 +238,23 @@ public sealed class FuseServiceTests : IDisposable
         Assert.Equal(0x1EDu, Attributes(file).Attr.Mode & 0xFFF);
     }
 
-    [Fact]
-    public void What_was_opened_in_a_reply_that_nobody_got_is_closed()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_file_without_a_name_lives_until_the_kernel_forgets_it_or_never_learns_of_it(bool isRefused)
     {
-        byte[] reply = _kernel.Data(new RequestBytes(FuseOpcode.Create).With(new FuseCreateIn { Mode = 0x81A4 }).WithText("file"));
-        _kernel.RefuseReply();
+        byte[] reply = _kernel.Data(new RequestBytes(FuseOpcode.TmpFile).With(new FuseCreateIn { Mode = 0x81A4 }).WithText("/"));
         ulong file = MemoryMarshal.Read<FuseEntryOut>(reply).Nodeid;
-        Assert.Equal(Errno.None, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Open, node: file).With(default(FuseOpenIn))));
-        _kernel.RefuseReply();
-        Assert.Equal(Errno.None, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.Unlink).WithText("file")));
+        if (isRefused)
+        {
+            _kernel.RefuseReply();
+        }
+        else
+        {
+            Assert.Equal(0u, Attributes(file).Attr.Nlink);
+            _kernel.Handle(new RequestBytes(FuseOpcode.Forget, node: file).With(new FuseForgetIn { Nlookup = 1 }).ToArray());
+        }
+
         Assert.Equal(Errno.ESTALE, _kernel.ErrnoOf(new RequestBytes(FuseOpcode.GetAttr, node: file).With(default(FuseGetattrIn))));
     }
 
