@@ -30,7 +30,7 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
             pipeline.Directories.EnsureGroup(Member, FragmentName.GroupOf(extent));
             mayBeRenamed = true;
             KillPoint.Reach("fragment-before-rename");
-            Member.Disk!.Rename(temporary, final);
+            TakePlace(temporary, final);
             KillPoint.Reach("fragment-after-rename");
         }
         catch (DiskException e) when (IsAbandoned)
@@ -54,7 +54,7 @@ internal sealed unsafe class FragmentWrite(FragmentPipeline pipeline, EncodedExt
         {
             Member.Disk!.Rename(temporary, final);
         }
-        catch (DiskException e) when (Replaces && e.Errno is Errno.EISDIR or Errno.EEXIST or Errno.ENOTEMPTY)
+        catch (DiskException e) when (Replaces && e.Errno is Errno.EISDIR)
         {
             Member.Disk!.Rename(final, FragmentQuarantine.PathOf(extent, Index, DateTimeOffset.UnixEpoch));
             Member.Disk.Rename(temporary, final);
@@ -176,7 +176,7 @@ internal sealed class FragmentPipeline(ExtentStoreOptions options, FragmentFiles
         }
     }
 
-    /// <summary>Unlinks what should not be there; a failure is told to the disk and otherwise ignored, a missing file is fine.</summary>
+    /// <summary>Unlinks what should not be there; a failure is told to the disk and otherwise ignored, a missing file is fine, and a directory stays.</summary>
     public static void Unlink(MemberDisk member, string path)
     {
         try
@@ -185,7 +185,8 @@ internal sealed class FragmentPipeline(ExtentStoreOptions options, FragmentFiles
         }
         catch (DiskException e)
         {
-            if (e.Errno is not (Errno.ENOENT or Errno.ENOTDIR))
+            // What somebody put into the place of a file says nothing about the disk.
+            if (e.Errno is not (Errno.ENOENT or Errno.ENOTDIR or Errno.EISDIR))
                 member.ReportFailure(e, isWrite: true);
         }
     }

@@ -68,6 +68,28 @@ public sealed class RebuildTests
         Assert.Equal(before.Select(e => e.Fragments[1]), pool.Extents().Select(e => e.Fragments[1]));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ADirectoryInThePlaceOfAFragmentMakesRoomForIt(bool byScrub)
+    {
+        using HealingPool pool = HealingPool.Create(6, s_scheme, s_lengths);
+        ExtentRecord record = pool.Extents().Last(e => !e.Scheme.IsReplica);
+        SimulatedDisk disk = pool.DiskOf(record, 1);
+        string place = HealingPool.PathOf(record, 1);
+        disk.Unlink(place);
+        disk.MakeDirectory(place);
+        disk.Open($"{place}/inside", DiskOpenMode.CreateNew).Dispose();
+        pool.Open();
+        if (byScrub)
+            Assert.Equal((1L, ExitCode.Done), (pool.Engine.Scrub(repairs: true).Repaired, pool.Engine.Scrubber.Status.ExitCode));
+        else
+            pool.Engine.Rebuild();
+        pool.AssertWhole();
+        Assert.Equal(DiskState.Healthy, pool.Engine.Members[disk.Index].State);
+        Assert.Equal(["inside"], disk.List($"{DiskLayout.Quarantine}/{Assert.Single(disk.List(DiskLayout.Quarantine)).Name}").Select(entry => entry.Name));
+    }
+
     [Fact]
     public void ABadBlockThatAReadMetIsRepaired()
     {
