@@ -54,6 +54,7 @@ internal static class CommandLine
             root.Subcommands.Add(verb);
         root.Subcommands.Add(ScrubVerb.Build(frame));
         root.Subcommands.Add(RebuildVerb.Build(frame));
+        root.Subcommands.Add(RebalanceVerb.Build(frame));
         root.Subcommands.Add(WaitVerb.Build(frame));
         foreach (Command verb in CareVerbs.Build(frame))
             root.Subcommands.Add(verb);

@@ -80,7 +80,7 @@ public sealed partial class Pool : IDisposable
         bool isReadOnly = opening.ReadOnly || opening.InspectOnly || _readOnlyReason is not null;
         Generation newestSeen = opening.AcceptRollBack ? Generation.None : registry.NewestSeen(Id);
         Generation givenUp = opening.AcceptRollBack ? registry.NewestSeen(Id) : Generation.None;
-        _metadata = MetadataStore.Open(Id, _members, newestSeen, new MetadataOptions(NoFsync: opening.NoFsync, Time: time, ReadOnly: isReadOnly, GivenUp: givenUp));
+        _metadata = MetadataStore.Open(Id, _members, newestSeen, new MetadataOptions(NoFsync: opening.NoFsync, Time: time, ReadOnly: isReadOnly, GivenUp: givenUp, Witness: Witness));
         try
         {
             if (newestSeen == Generation.None && !isReadOnly && registry.NewestSeen(Id) > _metadata.Root.Generation)
@@ -195,7 +195,12 @@ public sealed partial class Pool : IDisposable
     }
 
     /// <summary>Writes the paths and the newest generation to the registry; what cannot be written is lost from a cache only.</summary>
-    internal void Remember(bool durable = false)
+    internal void Remember(bool durable = false) => Remember(Generation, durable);
+
+    /// <summary>A commit is about to count that the disks which are away could be mounted without.</summary>
+    private void Witness(Generation generation) => Remember(generation, durable: true);
+
+    private void Remember(Generation generation, bool durable)
     {
         if (_opening.InspectOnly)
             return;
@@ -206,7 +211,7 @@ public sealed partial class Pool : IDisposable
             var disks = CurrentMembers.Select(m => new RegisteredDisk(m.Id.Value, m.IsPresent ? m.Name : known?.Disks.FirstOrDefault(d => d.Id == m.Id.Value)?.Path ?? m.Name));
             // With a disk away, this witness may be all that tells an old set of disks from a new one after a power cut.
             bool isWitness = CurrentMembers.Any(m => !m.IsPresent);
-            _registry.Save(new RegisteredPool(RegisteredPool.CurrentSchemaVersion, Id.Value, Name, [.. disks], Generation.Value), durable: durable || isWitness);
+            _registry.Save(new RegisteredPool(RegisteredPool.CurrentSchemaVersion, Id.Value, Name, [.. disks], generation.Value), durable: durable || isWitness);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -12,6 +12,7 @@ public static class PoolControl
     public const string ProbePath = "/v1/disks/probe";
     public const string SetHealthPath = "/v1/disks/health";
     public const string RebuildPath = "/v1/rebuild";
+    public const string RebalancePath = "/v1/rebalance";
     public const string ScrubPath = "/v1/scrub";
     public const string AuditPath = "/v1/audit";
     public const string OrphansPath = "/v1/orphans";
@@ -31,6 +32,7 @@ public static class PoolControl
         [$"POST {ProbePath}"] = _ => Json(pool.ProbeDisks(), ReportJson.Readable.ProbeReport),
         [$"POST {SetHealthPath}"] = body => Json(pool.SetDiskHealth(Order(body, ReportJson.Readable.DiskHealthOrder)), ReportJson.Readable.DiskChangeReport),
         [$"POST {RebuildPath}"] = body => Json(pool.Rebuild(Order(body, ReportJson.Readable.RebuildOrder)), ReportJson.Readable.RebuildReport),
+        [$"POST {RebalancePath}"] = body => Json(pool.Rebalance(Order(body, ReportJson.Readable.RebalanceOrder)), ReportJson.Readable.RebalanceReport),
         [$"POST {ScrubPath}"] = body => Json(pool.Scrub(Order(body, ReportJson.Readable.ScrubOrder)), ReportJson.Readable.ScrubReport),
         [$"POST {AuditPath}"] = _ => Json(pool.VerifyAudit(), ReportJson.Readable.AuditReport),
         [$"POST {OrphansPath}"] = body => Json(pool.Orphans(Order(body, ReportJson.Readable.OrphanOrder)), ReportJson.Readable.OrphanReport),

@@ -223,6 +223,8 @@ public sealed partial class Pool
         causes.AddRange(CurrentMembers.Where(m => !m.IsPresent).Select(m => $"disk {m.Index} ({m.Name}) is missing"));
         causes.AddRange(CurrentMembers.Where(m => m.IsPresent && m.State != DiskState.Healthy)
             .Select(m => $"disk {m.Index} ({m.Name}) is {DiskStateName.Of(m.State)}: {m.Health.Reason}"));
+        causes.AddRange(CurrentMembers.Where(m => _health.EvictedSince(m) != Generation.None)
+            .Select(m => $"since generation {_health.EvictedSince(m)} the pool goes on without disk {m.Index} ({m.Name}): alone it would show an older state, and this host refuses to mount it alone"));
         if (status.Redundancy is { Lost: > 0 } lost)
             causes.Add($"{lost.Lost} extents cannot be read");
         if (status.Redundancy is { Degraded: > 0 } thin)

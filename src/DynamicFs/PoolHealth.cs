@@ -70,6 +70,13 @@ internal sealed partial class PoolHealth : IDisposable
             return _probes.GetValueOrDefault(member.Id).Result;
     }
 
+    /// <summary>Since which generation the pool goes on without this disk although it could be mounted alone; None when that is not so.</summary>
+    public Generation EvictedSince(MemberDisk member)
+    {
+        lock (_lock)
+            return _stored.GetValueOrDefault(member.Id)?.Evicted ?? Generation.None;
+    }
+
     /// <summary>Starts to look at the disks and to publish changes; <paramref name="now"/> is called every few seconds besides.</summary>
     public void Start(FileSystem files, Action now)
     {
@@ -81,6 +88,9 @@ internal sealed partial class PoolHealth : IDisposable
     /// <summary>For the commit thread: puts what changed into the pool tree.</summary>
     public void BeforePublish()
     {
+        PoolShape shape = _metadata.Root.Shape;
+        bool isBelowQuorum = _members.Count(member => !member.HasLeft && !member.IsReadable) >= RootQuorum.RingsToMount(shape);
+        var generation = new Generation(_metadata.CurrentTransaction.Value - 1);
         lock (_lock)
         {
             foreach (int index in _left)
@@ -90,10 +100,11 @@ internal sealed partial class PoolHealth : IDisposable
             {
                 DiskHealth health = member.Health;
                 _stored.TryGetValue(member.Id, out DiskRecord? stored);
-                bool isNews = stored is not null ? stored.Health != health : health.State != DiskState.Healthy || health.ErrorCount > 0 || health.History.Count > 0;
+                Generation evicted = !isBelowQuorum || member.IsReadable ? Generation.None : stored?.Evicted is { } since && since != Generation.None ? since : generation;
+                bool isNews = stored is not null ? stored.Health != health || stored.Evicted != evicted : evicted != Generation.None || health.State != DiskState.Healthy || health.ErrorCount > 0 || health.History.Count > 0;
                 if (!isNews)
                     continue;
-                var record = new DiskRecord(member.Index, member.Id, health, stored?.Evicted ?? Generation.None);
+                var record = new DiskRecord(member.Index, member.Id, health, evicted);
                 DiskRecords.Put(_metadata.Pool, record);
                 _stored[member.Id] = record;
             }

@@ -53,7 +53,10 @@ public sealed partial class Pool
         }
     }
 
-    /// <summary>Takes a disk out of the pool for good. Refused as long as an extent names it, or when the policy could not be kept without it.</summary>
+    /// <summary>
+    /// Takes a disk out of the pool for good. Refused as long as an extent names it, or when the policy could not be kept without it. Forced, a disk that cannot be read any more may
+    /// leave before everything is rebuilt: its places are given up, which takes nothing from any file that could be read.
+    /// </summary>
     public DiskChangeReport RemoveDisk(DiskOrder order)
     {
         lock (_membership)
@@ -63,7 +66,9 @@ public sealed partial class Pool
             if (member is { IsPresent: true, State: DiskState.Healthy or DiskState.Suspect })
                 throw new PoolException(ErrorId.DiskState, $"disk {member.Name} is {DiskStateName.Of(member.State)}: empty it first with 'dynfs disk drain {Name} {member.Index}'. Nothing was changed");
             CheckWidth([member]);
-            return Leave(member);
+            int givenUp = order.Force && !member.IsReadable ? GiveUpPlaces(member) : 0;
+            DiskChangeReport report = Leave(member);
+            return givenUp == 0 ? report : report with { Warnings = [$"{givenUp} extents had a fragment on it that could not be rebuilt: 'dynfs scrub {Name}' names the files that cannot be read whole", .. report.Warnings] };
         }
     }
 
@@ -111,7 +116,7 @@ public sealed partial class Pool
             CheckChangeable("no disk can be taken back");
             MemberDisk member = FindDisk(order.Disk);
             DiskState before = member.State;
-            if (member.IsPresent && IsInPlace(member))
+            if (member.IsPresent && (order.Path is null || order.Path == member.Name) && IsInPlace(member))
                 return Put(member, DiskState.Healthy, order.Reason ?? "taken back", order.Who, "disk online") with { StateBefore = DiskStateName.Of(before) };
             // What was let go of by the kernel, but not by us, still holds the disk's lock.
             if (member.IsPresent)
@@ -236,7 +241,8 @@ public sealed partial class Pool
         if (references > 0)
         {
             throw new PoolException(ErrorId.DiskNeeded,
-                $"{references} extents still have a fragment on disk {member.Name}: they are moved or rebuilt in the background ('dynfs rebuild {Name} status'); remove it when they are gone. Nothing was changed");
+                $"{references} extents still have a fragment on disk {member.Name}: they are moved or rebuilt in the background ('dynfs rebuild {Name} status'); remove it when they are gone"
+                + (member.IsReadable ? ". Nothing was changed" : ", or with --force if they never can be. Nothing was changed"));
         }
 
         if (Shape.MetadataDisks.Contains(member.Index))
@@ -257,6 +263,31 @@ public sealed partial class Pool
         string next = isThere && LinuxDisk.Retire(member.Name, member.Id) is { } kept ? $"what it had is in {kept}, which may be deleted" : "none";
         Remember();
         return Changed("disk remove", member, before, next, []) with { State = "REMOVED" };
+    }
+
+    /// <summary>Extents forget that they have a fragment on this disk: what can be rebuilt is rebuilt elsewhere, the rest is lost already. Returns how many.</summary>
+    private int GiveUpPlaces(MemberDisk member)
+    {
+        var named = new List<ExtentId>();
+        VisitExtents((record, live) =>
+        {
+            if (live > 0 && Array.Exists(record.Fragments, place => place.DiskIndex == member.Index))
+                named.Add(record.Id);
+        });
+        foreach (ExtentId extent in named)
+        {
+            if (!Files.Moves.TryHold(extent))
+                continue;
+            ExtentRecord? before = Files.Catalog.LiveBytes(extent) > 0 ? Files.Catalog.Find(extent) : null;
+            ExtentRecord? after = before is null ? null : before with { Fragments = [.. before.Fragments.Select(place => place.DiskIndex == member.Index ? FragmentPlace.None : place)] };
+            if (before is null || after!.Fragments.AsSpan().SequenceEqual(before.Fragments))
+                Files.Moves.Release(extent);
+            else
+                Files.Moves.Propose(new RestoredExtent(before, after, 0, 0, null));
+        }
+
+        Publish([]);
+        return named.Count;
     }
 
     private void Detach(MemberDisk member)

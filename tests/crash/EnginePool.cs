@@ -32,7 +32,7 @@ public sealed partial class EnginePool : IDisposable
         });
         Files.Start();
         var parts = new MaintenanceParts(Files, _extents, metadata, members, time, Log);
-        (Rebuilder, Scrubber, Audit, Orphans) = (new Rebuilder(parts), new Scrubber(parts), parts.Audit, new OrphanCollector(parts));
+        (Rebuilder, Rebalancer, Scrubber, Audit, Orphans) = (new Rebuilder(parts), new Rebalancer(parts), new Scrubber(parts), parts.Audit, new OrphanCollector(parts));
     }
 
     /// <summary>Where the engine's log goes when a single state is looked at.</summary>
@@ -43,6 +43,8 @@ public sealed partial class EnginePool : IDisposable
     public IReadOnlyList<MemberDisk> Members => _members;
 
     internal Rebuilder Rebuilder { get; }
+
+    internal Rebalancer Rebalancer { get; }
 
     internal Scrubber Scrubber { get; }
 
@@ -61,6 +63,13 @@ public sealed partial class EnginePool : IDisposable
         Scrubber.Request(request);
         Run(Scrubber.Step);
         return Scrubber.Status;
+    }
+
+    internal RebalanceStatus Rebalance()
+    {
+        Rebalancer.Request();
+        Run(Rebalancer.Step);
+        return Rebalancer.Status;
     }
 
     private bool Run(Func<StepOutcome> step)

@@ -83,13 +83,19 @@ internal static class DiskVerb
                 HealthVerbs.DiskName(result.GetValue(disk)!), result.GetValue(reason), null, result.GetValue(force), result.GetValue(cancel), PoolTask.Operator(frame.Surroundings));
             bool waits = result.GetValue(wait) && !order.Cancel;
             VerbOutput output = frame.OutputFor(result);
-            return Print(frame, result, PoolTask.Run(
+            bool isEmpty = true;
+            int code = Print(frame, result, PoolTask.Run(
                 result.GetValue(pool)!, frame.Surroundings,
                 live =>
                 {
                     DiskChangeReport report = live.Tell(PoolControl.DrainPath, order, ReportJson.Readable.DiskOrder, ReportJson.Readable.DiskChangeReport);
                     if (waits)
-                        DrainProgress.Follow(() => live.Ask(PoolControl.UsagePath, ReportJson.Readable.DiskUsageReport), report.Disk, output);
+                    {
+                        isEmpty = DrainProgress.Follow(
+                            () => live.Ask(PoolControl.UsagePath, ReportJson.Readable.DiskUsageReport),
+                            () => live.Tell(PoolControl.RebuildPath, new RebuildOrder(false, null), ReportJson.Readable.RebuildOrder, ReportJson.Readable.RebuildReport), report.Disk, output);
+                    }
+
                     return report;
                 },
                 open =>
@@ -97,9 +103,10 @@ internal static class DiskVerb
                     DiskChangeReport report = open.DrainDisk(order);
                     // Nobody else moves anything while the pool is not mounted.
                     if (!order.Cancel)
-                        DrainProgress.Follow(open.DiskUsage, report.Disk, output);
+                        isEmpty = DrainProgress.Follow(open.DiskUsage, () => open.Rebuild(new RebuildOrder(false, null)), report.Disk, output);
                     return report;
                 }));
+            return isEmpty ? code : (int)ExitCode.Failed;
         });
         return command;
     }

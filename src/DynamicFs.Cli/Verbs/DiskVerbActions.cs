@@ -9,7 +9,7 @@ namespace DynamicFs.Cli.Verbs;
 internal static class DiskVerbActions
 {
     public static Command Remove(VerbFrame frame) => Build(
-        frame, "remove", "Take a disk that holds nothing any more out of the pool", PoolControl.RemovePath, (open, order) => open.RemoveDisk(order), hasForce: false, hasPath: false);
+        frame, "remove", "Take a disk that holds nothing any more out of the pool", PoolControl.RemovePath, (open, order) => open.RemoveDisk(order), hasForce: true, hasPath: false);
 
     public static Command Offline(VerbFrame frame) => Build(
         frame, "offline", "Let go of a disk, so that it can be unmounted; the pool goes on without it", PoolControl.OfflinePath, (open, order) => open.TakeDiskOffline(order), hasForce: true,

@@ -67,4 +67,4 @@ public sealed record WhatIfReport(
     long LostFileCount, IReadOnlyList<string> LostFiles);
 
 /// <summary>What <c>wait --json</c> prints: how the work ended that was waited for.</summary>
-public sealed record WaitReport(int SchemaVersion, string Name, ScrubReport? Scrub, RebuildReport? Rebuild);
+public sealed record WaitReport(int SchemaVersion, string Name, ScrubReport? Scrub, RebuildReport? Rebuild, RebalanceReport? Rebalance = null);

@@ -20,6 +20,8 @@ namespace DynamicFs.Admin;
 [JsonSerializable(typeof(DiskHealthOrder))]
 [JsonSerializable(typeof(RebuildOrder))]
 [JsonSerializable(typeof(RebuildReport))]
+[JsonSerializable(typeof(RebalanceOrder))]
+[JsonSerializable(typeof(RebalanceReport))]
 [JsonSerializable(typeof(ScrubOrder))]
 [JsonSerializable(typeof(ScrubReport))]
 [JsonSerializable(typeof(AuditReport))]

@@ -44,6 +44,30 @@ internal sealed class ExtentRestorer(
         }
     }
 
+    /// <summary>
+    /// Puts good fragments onto other disks, which have none of this extent. One that fails stays where it is; nothing else is tried. Nothing is moved when a fragment is not what
+    /// the data encodes to: that is for repair. Throws as <see cref="Restore"/> does.
+    /// </summary>
+    public RestoredExtent Move(ExtentRecord record, IReadOnlyList<FragmentMove> moves)
+    {
+        NativeBuffer data = _buffers.Rent();
+        try
+        {
+            reader.Read(record, 0, data.Span[..record.LengthBytes]);
+            using var encoded = new EncodedExtent(FragmentHeader.Of(pool, record, 0), data, scratch);
+            uint wanted = 0;
+            foreach (FragmentMove move in moves)
+                wanted |= 1u << move.Index;
+            return Alien(record, encoded) == 0
+                ? Write(record, encoded, wanted, moves)
+                : new RestoredExtent(record, record, wanted, 0, "a fragment is not what the data encodes to: 'dynfs scrub POOL --repair'");
+        }
+        finally
+        {
+            _buffers.Return(data);
+        }
+    }
+
     /// <summary>Whether every byte of the extent can be had.</summary>
     public bool IsReadable(ExtentRecord record)
     {
@@ -92,7 +116,8 @@ internal sealed class ExtentRestorer(
         return alien;
     }
 
-    private RestoredExtent Write(ExtentRecord record, EncodedExtent encoded, uint wanted)
+    /// <param name="moves">Where to; null for where each belongs.</param>
+    private RestoredExtent Write(ExtentRecord record, EncodedExtent encoded, uint wanted, IReadOnlyList<FragmentMove>? moves = null)
     {
         FragmentPlace[] places = [.. record.Fragments];
         HashSet<int> taken = [.. places.Where(place => place.IsPlaced).Select(place => (int)place.DiskIndex)];
@@ -100,8 +125,10 @@ internal sealed class ExtentRestorer(
         var writes = new List<FragmentWrite>();
         for (int i = 0; i < places.Length; i++)
         {
-            if ((wanted >> i & 1) != 0)
-                Add(writes, record, encoded, i, InPlace(places[i], encoded) ?? placement.Replace(taken, encoded.Layout.FragmentBytes), taken, problems);
+            if ((wanted >> i & 1) == 0)
+                continue;
+            MemberDisk? target = moves is not null ? Target(moves, i, encoded) : InPlace(places[i], encoded) ?? placement.Replace(taken, encoded.Layout.FragmentBytes);
+            Add(writes, record, encoded, i, target, taken, problems);
         }
 
         uint written = 0;
@@ -114,6 +141,8 @@ internal sealed class ExtentRestorer(
                 if (write.Failure is { } failure)
                 {
                     problems.Add(failure.Message);
+                    if (moves is not null)
+                        continue;
                     Add(again, record, encoded, write.Index, placement.Replace(taken, encoded.Layout.FragmentBytes), taken, problems);
                     continue;
                 }
@@ -142,6 +171,19 @@ internal sealed class ExtentRestorer(
             return null;
         space.Claim(member, encoded.Layout.FragmentBytes);
         return member;
+    }
+
+    private MemberDisk? Target(IReadOnlyList<FragmentMove> moves, int index, EncodedExtent encoded)
+    {
+        foreach (FragmentMove move in moves)
+        {
+            if (move.Index != index || !move.Target.IsWritable)
+                continue;
+            space.Claim(move.Target, encoded.Layout.FragmentBytes);
+            return move.Target;
+        }
+
+        return null;
     }
 
     private void Add(List<FragmentWrite> writes, ExtentRecord record, EncodedExtent encoded, int index, MemberDisk? target, HashSet<int> taken, List<string> problems)

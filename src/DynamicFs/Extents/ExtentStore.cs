@@ -35,6 +35,7 @@ public sealed class ExtentStore : IDisposable
     private readonly ExtentWriter _writer;
     private readonly ExtentReader _reader;
     private readonly ExtentRestorer _restorer;
+    private readonly FragmentCarrier _carrier;
     private readonly FragmentInventory _inventory;
 
     public ExtentStore(PoolId pool, IReadOnlyList<MemberDisk> members, ExtentStoreOptions options)
@@ -50,6 +51,7 @@ public sealed class ExtentStore : IDisposable
         _writer = new ExtentWriter(pool, _members, _pipeline, _space, placement, _writeScratch, _fragments);
         _reader = new ExtentReader(_members, _fragments, _readScratch, Counters);
         _restorer = new ExtentRestorer(pool, _pipeline, _members, _space, placement, _writeScratch, _fragments, _reader);
+        _carrier = new FragmentCarrier(_pipeline, _members, _space, placement, _fragments);
         _inventory = new FragmentInventory(_members, _fragments);
     }
 
@@ -129,6 +131,20 @@ public sealed class ExtentStore : IDisposable
     /// then nothing was written. Fragments in <paramref name="absent"/> are not looked at.
     /// </summary>
     internal RestoredExtent Restore(ExtentRecord record, uint wanted, uint absent) => _restorer.Restore(record, wanted, absent);
+
+    /// <summary>
+    /// Puts good fragments onto these disks, which have none of this extent. As <see cref="Restore"/>; a fragment that cannot be written there stays where it is.
+    /// </summary>
+    internal RestoredExtent Move(ExtentRecord record, IReadOnlyList<FragmentMove> moves) => _restorer.Move(record, moves);
+
+    /// <summary>
+    /// For an extent that cannot be read as a whole: takes the fragments whose bit is set in <paramref name="leaving"/> to other disks as they are. The same range is an error then as
+    /// before. A file that is not there has its place given up. The names are durable only after <see cref="SyncRestored"/>.
+    /// </summary>
+    internal RestoredExtent Carry(ExtentRecord record, uint leaving) => _carrier.Carry(record, leaving);
+
+    /// <summary>Space of the disks that can be written, above the reserve.</summary>
+    internal IReadOnlyList<MemberRoom> Rooms() => _space.Survey(reserveDivisor: 1);
 
     /// <summary>Barrier: returns the same extents with those fragments only whose names are durable now.</summary>
     internal List<RestoredExtent> SyncRestored(IReadOnlyCollection<RestoredExtent> restored)

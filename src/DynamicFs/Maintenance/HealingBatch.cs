@@ -38,8 +38,10 @@ internal sealed class HealingBatch(MaintenanceParts parts)
 {
     private readonly List<RestoredExtent> _restored = [];
 
-    /// <summary>Results whose durability is still open, by extent.</summary>
     private readonly List<HealResult> _results = [];
+
+    /// <summary>Extents in the batch that cannot be read as a whole, and why: what is left of them is moved as it is.</summary>
+    private readonly Dictionary<ExtentId, string> _carried = [];
 
     public int Count => _restored.Count;
 
@@ -50,7 +52,36 @@ internal sealed class HealingBatch(MaintenanceParts parts)
     /// Restores what <paramref name="judge"/> says of the extent's newest record: the fragments to write, and those among them that hold nothing of use. The
     /// result of an extent that was written to comes with <see cref="Finish"/>; any other at once. Null: wait for Finish.
     /// </summary>
-    public HealResult? Add(ExtentId extent, Func<ExtentRecord, (uint Wanted, uint Absent)> judge)
+    public HealResult? Add(ExtentId extent, Func<ExtentRecord, (uint Wanted, uint Absent)> judge) => Hold(extent, record =>
+    {
+        (uint wanted, uint absent) = judge(record);
+        return wanted == 0 ? null : parts.Extents.Restore(record, wanted, absent);
+    });
+
+    /// <summary>Moves good fragments of an extent to other disks, as <paramref name="judge"/> says of its newest record.</summary>
+    public HealResult? Move(ExtentId extent, Func<ExtentRecord, IReadOnlyList<FragmentMove>> judge) => Hold(extent, record =>
+    {
+        IReadOnlyList<FragmentMove> moves = judge(record);
+        return moves.Count == 0 ? null : parts.Extents.Move(record, moves);
+    });
+
+    /// <summary>Moves what is left of an extent that is lost, for the reason in <paramref name="lost"/>, off disks that are to be left; it stays lost.</summary>
+    public HealResult? Carry(in HealResult lost, Func<ExtentRecord, uint> leaving)
+    {
+        string problem = lost.Problem ?? "it cannot be read";
+        HealResult? result = Hold(lost.Extent, record => leaving(record) is var mask && mask == 0 ? null : parts.Extents.Carry(record, mask));
+        if (result is null)
+            _carried[lost.Extent] = problem;
+        return result switch
+        {
+            null => null,
+            { Outcome: HealOutcome.Healthy } => lost,
+            { Outcome: HealOutcome.StillDegraded } stays => lost with { Problem = $"{problem}; it cannot leave its disk: {stays.Problem}" },
+            _ => result,
+        };
+    }
+
+    private HealResult? Hold(ExtentId extent, Func<ExtentRecord, RestoredExtent?> work)
     {
         if (!parts.Moves.TryHold(extent))
             return Result(extent, HealOutcome.Held);
@@ -59,12 +90,10 @@ internal sealed class HealingBatch(MaintenanceParts parts)
         {
             if (parts.Catalog.Find(extent) is not { } record || parts.Catalog.LiveBytes(extent) == 0)
                 return Result(extent, HealOutcome.Gone);
-            (uint wanted, uint absent) = judge(record);
-            if (wanted == 0)
+            if (work(record) is not { } restored)
                 return Result(extent, HealOutcome.Healthy);
-            RestoredExtent restored = parts.Extents.Restore(record, wanted, absent);
             Bytes += record.LengthBytes;
-            if (restored.Written == 0)
+            if (restored.Written == 0 && !restored.ChangesRecord)
                 return Result(extent, HealOutcome.StillDegraded, restored.Problem);
             _restored.Add(restored);
             isKept = true;
@@ -99,9 +128,10 @@ internal sealed class HealingBatch(MaintenanceParts parts)
         foreach (RestoredExtent restored in parts.Extents.SyncRestored(_restored))
         {
             ExtentId extent = restored.Before.Id;
-            HealOutcome outcome = restored.Problem is null ? HealOutcome.Repaired : HealOutcome.StillDegraded;
+            bool isLost = _carried.TryGetValue(extent, out string? lost);
+            HealOutcome outcome = isLost ? HealOutcome.Lost : restored.Problem is null ? HealOutcome.Repaired : HealOutcome.StillDegraded;
             long bytes = (long)restored.WrittenCount * new ExtentLayout(restored.After.Scheme, restored.After.LengthBytes).FragmentBytes;
-            _results.Add(new HealResult(extent, outcome, restored.WrittenCount, bytes, restored.Problem));
+            _results.Add(new HealResult(extent, outcome, restored.WrittenCount, bytes, isLost ? $"{lost}; what is left of it was moved" : restored.Problem));
             if (restored.ChangesRecord)
                 parts.Moves.Propose(restored);
             else
@@ -110,6 +140,7 @@ internal sealed class HealingBatch(MaintenanceParts parts)
 
         KillPoint.Reach("rebuild-before-publish");
         _restored.Clear();
+        _carried.Clear();
         Bytes = 0;
         return _results;
     }

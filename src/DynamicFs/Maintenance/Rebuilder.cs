@@ -171,13 +171,13 @@ internal sealed partial class Rebuilder
         if (needs.IsNone)
             return;
         uint wanted = Wanted(record, needs);
-        if (needs.Spare < 0)
+        if (needs.Spare < 0 && Leaving(record) == 0)
         {
             Note(new HealResult(record.Id, HealOutcome.Lost, 0, 0, $"{needs.Spare + record.Scheme.DataCount} fragments of {record.Scheme} are left, {record.Scheme.DataCount} are needed"));
             return;
         }
 
-        if (wanted == 0)
+        if (needs.Spare >= 0 && wanted == 0)
         {
             bool isWaiting = needs.Away != 0 && !IsGraceOver && needs.Spare > 0;
             if (isWaiting)
@@ -236,8 +236,11 @@ internal sealed partial class Rebuilder
                 break;
             }
 
-            if (_batch.Add(extent, LookAgain) is { } result)
-                Note(result);
+            HealResult? result = _batch.Add(extent, LookAgain);
+            if (result is { Outcome: HealOutcome.Lost } lost)
+                result = _batch.Carry(lost, Leaving);
+            if (result is { } known)
+                Note(known);
         }
 
         FinishBatch();
@@ -256,8 +259,22 @@ internal sealed partial class Rebuilder
     {
         FragmentVerdict[] verdicts = _parts.Extents.Look(record);
         FragmentNeeds needs = FragmentNeeds.Of(record, _parts.Members, (_, index) => verdicts[index] == FragmentVerdict.Good);
-        uint wanted = Wanted(record, needs);
+        // One that is lost cannot be restored, but what is left of it leaves its disks all the same.
+        uint wanted = needs.Spare < 0 ? Leaving(record) : Wanted(record, needs);
         return (wanted, wanted & (needs.Lost | needs.Away));
+    }
+
+    /// <summary>Fragments on disks that are to be left.</summary>
+    private uint Leaving(ExtentRecord record)
+    {
+        uint leaving = 0;
+        for (int i = 0; i < record.Fragments.Length; i++)
+        {
+            if (record.Fragments[i].IsPlaced && _parts.Members[record.Fragments[i].DiskIndex] is { IsPresent: true, State: DiskState.Draining or DiskState.Degraded })
+                leaving |= 1u << i;
+        }
+
+        return leaving;
     }
 
     private bool TakeSuspects()

@@ -27,13 +27,15 @@ internal sealed partial class Workers : IDisposable
     public Workers(MaintenanceParts parts)
     {
         _parts = parts;
-        (Rebuilder, Scrubber, Orphans) = (new Rebuilder(parts), new Scrubber(parts), new OrphanCollector(parts));
+        (Rebuilder, Rebalancer, Scrubber, Orphans) = (new Rebuilder(parts), new Rebalancer(parts), new Scrubber(parts), new OrphanCollector(parts));
         _thread = new Thread(Run) { Name = "maintenance", IsBackground = true, Priority = ThreadPriority.BelowNormal };
     }
 
     public MaintenanceParts Parts => _parts;
     public Rebuilder Rebuilder { get; }
     public Throttle RebuildThrottle { get; } = new();
+    public Rebalancer Rebalancer { get; }
+    public Throttle RebalanceThrottle { get; } = new();
     public Scrubber Scrubber { get; }
     public Throttle ScrubThrottle { get; } = new();
     public OrphanCollector Orphans { get; }
@@ -71,7 +73,8 @@ internal sealed partial class Workers : IDisposable
         try
         {
             // A pool that turned READ_ONLY, or was opened so, can still be verified.
-            TimeSpan? rest = _parts.Files.IsReadOnly ? null : Turn(Rebuilder.Step, () => Rebuilder.Status.DoneBytes, RebuildThrottle);
+            TimeSpan? rest = _parts.Files.IsReadOnly ? null : Turn(Rebuilder.Step, () => Rebuilder.Status.DoneBytes, RebuildThrottle)
+                ?? Turn(Rebalancer.Step, () => Rebalancer.Status.DoneBytes, RebalanceThrottle);
             return rest ?? Turn(Scrubber.Step, () => Scrubber.Status.DoneBytes, ScrubThrottleNow()) ?? Idle();
         }
         catch (Exception e) when (e is PoolException or CorruptionException or DiskException)

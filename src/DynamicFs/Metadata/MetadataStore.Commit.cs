@@ -130,8 +130,23 @@ public sealed unsafe partial class MetadataStore
         IReadOnlyList<MemberDisk> written = _rings.Write(root, history);
         if (!RootQuorum.IsReached(before, root.Public.Shape, [.. written.Select(member => member.Id)]))
             throw QuorumMissed(root, written, RootQuorum.Required(root.Public.Shape));
+        Testify(root, written);
         foreach (Mirror mirror in _files.Current.Where(mirror => !written.Contains(mirror.Member)).ToArray())
             mirror.GiveUp();
+    }
+
+    /// <summary>
+    /// Below 2 m + 1 disks, those that are left out could be mounted alone, without this commit. Once per set of them: what they have is older than the first commit without them.
+    /// </summary>
+    private void Testify(Root root, IReadOnlyList<MemberDisk> written)
+    {
+        PoolShape shape = root.Public.Shape;
+        DiskId[] without = [.. shape.Members.Where(id => id.Value != Guid.Empty && !written.Any(member => member.Id == id))];
+        _witnessed.IntersectWith(without);
+        if (without.Length < RootQuorum.RingsToMount(shape) || without.All(_witnessed.Contains))
+            return;
+        _options.Witness?.Invoke(root.Generation);
+        _witnessed.UnionWith(without);
     }
 
     private static PoolException QuorumMissed(Root root, IReadOnlyList<MemberDisk> written, int required) =>

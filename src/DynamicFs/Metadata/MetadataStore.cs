@@ -39,6 +39,9 @@ public sealed partial class MetadataStore : IDisposable
     // What the next commit makes of the members; null leaves them as they are.
     private IReadOnlyList<DiskId>? _nextMembers;
 
+    /// <summary>Disks that cannot be mounted alone unnoticed any more. For the commit thread.</summary>
+    private readonly HashSet<DiskId> _witnessed = [];
+
     // Held by a commit from the choice of the oldest kept root to the release of pages, and by whoever wants roots to stay.
     private readonly Lock _publishLock = new();
 
@@ -222,5 +225,8 @@ public sealed class FrozenTransaction
 /// <param name="GivenUp">
 /// The newest generation that the operator agreed to lose: the next commit goes above it, so that the disks that were given up never win over what is written from now on.
 /// </param>
+/// <param name="Witness">
+/// Called before a commit counts which the disks that did not take it could be mounted without: from its return on, something outside of the disks knows the generation. On the commit thread.
+/// </param>
 public sealed record MetadataOptions(
-    int CacheBytes = 96 << 20, bool NoFsync = false, TimeProvider? Time = null, bool ReadOnly = false, Generation GivenUp = default);
+    int CacheBytes = 96 << 20, bool NoFsync = false, TimeProvider? Time = null, bool ReadOnly = false, Generation GivenUp = default, Action<Generation>? Witness = null);

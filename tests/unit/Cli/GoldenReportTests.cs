@@ -113,6 +113,12 @@ public sealed class GoldenReportTests
     public void DiskUsage() => Check("disk-usage", new DiskUsageReport(1, "tank", s_pool, [new DiskUsageStatus(1, s_disks[1].Id, "/mnt/d2", "DRAINING", 5, 1000)]), ReportJson.Readable.DiskUsageReport);
 
     [Fact]
+    public void Rebalance() => Check("rebalance", new RebalanceReport(
+        1, "tank", "DONE", false, s_time, s_time, 0, 3000, 2000, 2, 1,
+        [new RebalanceDisk(0, "/mnt/d1", 61.3, 40.1, 3000, 0), new RebalanceDisk(1, "/mnt/d2", 0.2, 39.8, 0, 3000)],
+        [new HealException("0000000000000001", "StillDegraded", "disk /mnt/d2: write tmp/1.0: EIO")]), ReportJson.Readable.RebalanceReport);
+
+    [Fact]
     public void Error() => Check("error", ErrorReport.For(ErrorId.Locking, "pool tank is in use"), ReportJson.Readable.ErrorReport);
 
     [Fact]

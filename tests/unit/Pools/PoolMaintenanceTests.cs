@@ -94,6 +94,33 @@ public sealed class PoolMaintenanceTests
     }
 
     [Fact]
+    public void ADeadDiskLeavesByForceWhenWhatItHeldCanNeverBeRebuilt()
+    {
+        using var disks = new PoolOnDisk(7, "rs:4+2");
+        disks.Write("file", Large);
+        disks.Write("other", 200_000);
+        int[] holders = [.. Enumerable.Range(0, 7).Where(disk => disks.Fragments(disk).Any(path => new FileInfo(path).Length > 500_000))];
+        foreach (int disk in holders.Take(2))
+        {
+            foreach (string fragment in disks.Fragments(disk).Where(path => new FileInfo(path).Length > 500_000))
+                File.Delete(fragment);
+        }
+
+        int dead = holders[2];
+        disks.Pull(dead);
+        Assert.Equal(12, disks.Cli("rebuild", "tank").ExitCode);
+        CliRun refused = disks.Cli("disk", "remove", "tank", $"{dead}");
+        Assert.Equal(21, refused.ExitCode);
+        Assert.Contains("--force", refused.Error, StringComparison.Ordinal);
+        CliRun removed = disks.Cli("disk", "remove", "tank", $"{dead}", "--force");
+        Assert.True(removed.ExitCode == 0, removed.Error);
+        Assert.Contains("could not be rebuilt", removed.Out, StringComparison.Ordinal);
+        using Pool pool = disks.Open();
+        Assert.Equal(Errno.None, PoolOnDisk.Read(pool, "other", 200_000));
+        Assert.Equal(Errno.EIO, PoolOnDisk.Read(pool, "file", Large));
+    }
+
+    [Fact]
     public void FsckRebuildMakesThePoolWhole()
     {
         using var disks = new PoolOnDisk(6);
@@ -106,7 +133,25 @@ public sealed class PoolMaintenanceTests
         Assert.Equal(0, disks.Cli("fsck", "tank").ExitCode);
     }
 
+    /// <summary>Directories on one device are equally full whatever is in them; tests/mount has disks of their own.</summary>
+    [Fact]
+    public void RebalanceSaysThatThereIsNothingToMove()
+    {
+        using var disks = new PoolOnDisk(7);
+        disks.Write("file", Large);
+        CliRun plan = disks.Cli("rebalance", "tank", "--plan", "--json");
+        Assert.Equal(0, plan.ExitCode);
+        JsonElement report = JsonDocument.Parse(plan.Out).RootElement;
+        Assert.Equal(("PLANNED", 0L, 7), (report.GetProperty("phase").GetString(), report.GetProperty("plannedBytes").GetInt64(), report.GetProperty("disks").GetArrayLength()));
+        CliRun run = disks.Cli("rebalance", "tank");
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("nothing to move", run.Out, StringComparison.Ordinal);
+        Assert.Equal(21, disks.Cli("rebalance", "tank", "resume").ExitCode);
+    }
+
     [Theory]
+    [InlineData("rebalance", "tank", "now")]
+    [InlineData("rebalance", "tank", "status", "--plan")]
     [InlineData("scrub", "tank", "--dry-run")]
     [InlineData("scrub", "tank", "now")]
     [InlineData("scrub", "tank", "--limit", "fast")]

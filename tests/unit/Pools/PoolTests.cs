@@ -71,6 +71,34 @@ public sealed class PoolTests
     }
 
     [Fact]
+    public void ADiskThatATwoWayMirrorGoesOnWithoutIsNotMountedAlone()
+    {
+        using var disks = new PoolOnDisk(2);
+        disks.Write("before", Small);
+        using (Pool pool = disks.Open())
+        {
+            Generation both = pool.Generation;
+            pool.TakeDiskOffline(new DiskOrder("1", null, null, Force: false, Cancel: false, "test"));
+            // The registry knows before the first commit without it counts, not when somebody looks next.
+            Assert.True(disks.Registry.NewestSeen(pool.Id) > both, "nobody but the first disk knows of the commit");
+            Assert.Contains(pool.HealthReport().Causes, cause => cause.Contains("without disk 1", StringComparison.Ordinal));
+            PoolOnDisk.WriteTo(pool, "after", Small);
+            pool.Close();
+        }
+
+        disks.Pull(0);
+        Assert.Equal(ErrorId.RollBack, Assert.Throws<PoolException>(() => disks.Open()).Id);
+        disks.PutBack(0);
+        using (Pool pool = disks.Open())
+        {
+            pool.SetDiskHealth(new DiskHealthOrder("1", "HEALTHY", null, Force: false, "test"));
+            Assert.DoesNotContain(pool.HealthReport().Causes, cause => cause.Contains("without disk 1", StringComparison.Ordinal));
+            Assert.Equal(Errno.None, PoolOnDisk.Read(pool, "after", Small));
+            pool.Close();
+        }
+    }
+
+    [Fact]
     public void WithinTheToleranceAPoolIsDegradedAndWritable()
     {
         using var disks = new PoolOnDisk(6);
