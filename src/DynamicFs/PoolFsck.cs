@@ -47,7 +47,7 @@ public sealed class PoolFsck
         var names = new PoolFsckNamespace(_pool.Metadata.Namespace, _extents.SliceEnds, root.Counters, (target, message) => Corrupt("namespace", target, message));
         Guarded("namespace", names.Run);
         if (!_isCorrupt)
-            Guarded("accounting", () => _extents.CheckAccounts(names.LiveBytes));
+            Guarded("accounting", () => _extents.CheckAccounts(names.LiveBytes, root.Counters.UsedBytes));
         Guarded("journal", CheckJournal);
         Guarded("fragment", () => _extents.CheckFragments(readFragments, index => _pool.Members[index].IsReadable));
         return Conclude(root, names);

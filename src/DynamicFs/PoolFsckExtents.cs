@@ -39,9 +39,11 @@ internal sealed class PoolFsckExtents(
             return true;
         });
 
-    /// <summary>Compares the live bytes that are kept with those that the files have.</summary>
-    public void CheckAccounts(IReadOnlyDictionary<ExtentId, long> found)
+    /// <summary>Compares the live bytes that are kept with those that the files have, and their sum with the one in the root.</summary>
+    public void CheckAccounts(IReadOnlyDictionary<ExtentId, long> found, long usedBytes)
     {
+        if (_liveBytes.Values.Sum() is var sum && sum != usedBytes)
+            corrupt("accounting", "root", $"the accounts of all extents add up to {sum} bytes, the root says {usedBytes}");
         foreach ((ExtentId extent, long live) in _liveBytes)
         {
             long mapped = found.GetValueOrDefault(extent);

@@ -26,8 +26,8 @@ public sealed partial class Pool
     public PoolStatus Status(LiveMount? mount)
     {
         RootRecord root = _metadata.Root;
-        PoolCensus? census = _watch is null ? PoolWatch.Count(this, () => false) : _watch.Census(s_firstCount);
-        Verdict verdict = Verdict.Judge(VerdictInput(census?.Redundancy));
+        RedundancyStatus? redundancy = _watch is null ? PoolWatch.Count(this, () => false) : _watch.Census(s_firstCount);
+        Verdict verdict = Verdict.Judge(VerdictInput(redundancy));
         return new PoolStatus
         {
             Name = Name,
@@ -48,8 +48,8 @@ public sealed partial class Pool
             DisksPresent = CurrentMembers.Count(m => m.IsPresent),
             Generation = root.Generation.Value,
             CommittedAt = root.Time,
-            Space = Space(root.Counters.InodeCount, census?.LiveBytes ?? 0),
-            Redundancy = census?.Redundancy,
+            Space = Space(root.Counters.InodeCount, root.Counters.UsedBytes),
+            Redundancy = redundancy,
             Warnings = Warnings(),
             Disks = Disks(),
         };

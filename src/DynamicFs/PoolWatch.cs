@@ -6,9 +6,6 @@ using Microsoft.Extensions.Logging;
 
 namespace DynamicFs;
 
-/// <summary>The live extents of a pool: by what they can still lose, and the bytes that files have in them.</summary>
-internal sealed record PoolCensus(RedundancyStatus Redundancy, long LiveBytes);
-
 /// <summary>
 /// The background look at an open pool, so that status answers from memory: counts extents by what they can still lose, samples the disks' space, keeps
 /// the registry's witness of the newest generation, and logs what disks report. One thread of its own: a disk that hangs holds up nobody else.
@@ -22,14 +19,21 @@ internal sealed partial class PoolWatch : IDisposable
     private const int RestFactor = 20;
 
     private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(5);
+
+    /// <summary>A count that takes less than this is made on demand.</summary>
+    private static readonly TimeSpan s_cheapCount = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_endLimit = TimeSpan.FromSeconds(5);
 
     private readonly Pool _pool;
     private readonly ILogger _log;
-    private readonly ManualResetEventSlim _stop = new();
-    private readonly ManualResetEventSlim _counted = new();
+    private readonly ManualResetEventSlim _wake = new();
+
+    /// <summary>Protects the census and what it is of; pulsed when there is a new one.</summary>
+    private readonly object _counting = new();
     private readonly Thread _thread;
-    private volatile PoolCensus? _census;
+    private volatile bool _isStopping;
+    private RedundancyStatus? _census;
+    private bool _isCheap = true;
     private volatile DiskSpace?[] _space;
     private (Generation Generation, string States) _countedAt;
     private Generation _remembered;
@@ -48,11 +52,26 @@ internal sealed partial class PoolWatch : IDisposable
         _thread.Start();
     }
 
-    /// <summary>The newest count; waits a moment for the first one after the start. Null when it is not there yet.</summary>
-    public PoolCensus? Census(TimeSpan wait)
+    /// <summary>
+    /// The count of what is committed now, if it is there within <paramref name="wait"/>; else, or when counting takes long in this pool, the newest there is. Null when
+    /// there is none yet.
+    /// </summary>
+    public RedundancyStatus? Census(TimeSpan wait)
     {
-        _counted.Wait(wait);
-        return _census;
+        Generation wanted = _pool.Generation;
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        lock (_counting)
+        {
+            while (_census is null || (_isCheap && _countedAt.Generation < wanted))
+            {
+                _wake.Set();
+                TimeSpan left = wait - clock.Elapsed;
+                if (_isStopping || left <= TimeSpan.Zero || !Monitor.Wait(_counting, left))
+                    break;
+            }
+
+            return _census;
+        }
     }
 
     /// <summary>Space of a member when it was last looked at.</summary>
@@ -60,10 +79,11 @@ internal sealed partial class PoolWatch : IDisposable
 
     public void Dispose()
     {
-        _stop.Set();
+        _isStopping = true;
+        _wake.Set();
         // A disk that hangs may hold the thread; the end of the process takes it along.
         if (_thread.Join(s_endLimit))
-            _stop.Dispose();
+            _wake.Dispose();
         foreach (MemberDisk member in _pool.Members)
         {
             member.FailureReported -= LogDisk;
@@ -72,10 +92,9 @@ internal sealed partial class PoolWatch : IDisposable
     }
 
     /// <summary>Counts the live extents by how many of their fragments are on disks that can be read. Null when asked to stop.</summary>
-    internal static PoolCensus? Count(Pool pool, Func<bool> isStopping)
+    internal static RedundancyStatus? Count(Pool pool, Func<bool> isStopping)
     {
         var count = new RedundancyCount();
-        long liveBytes = 0;
         ExtentId from = default;
         while (true)
         {
@@ -89,7 +108,6 @@ internal sealed partial class PoolWatch : IDisposable
                     return false;
                 }
 
-                liveBytes += live;
                 if (live > 0)
                     count.Add(record.Scheme, record.Fragments.Count(f => f.IsPlaced && pool.Members[f.DiskIndex].IsReadable));
                 return true;
@@ -97,7 +115,7 @@ internal sealed partial class PoolWatch : IDisposable
             if (isEnd)
             {
                 int spare = count.Extents == 0 ? pool.Tolerance : count.MinimumSpare;
-                return new PoolCensus(new RedundancyStatus(count.Extents, count.Full, count.Degraded, count.NoSpare, count.Lost, spare), liveBytes);
+                return new RedundancyStatus(count.Extents, count.Full, count.Degraded, count.NoSpare, count.Lost, spare);
             }
 
             if (isStopping())
@@ -108,8 +126,12 @@ internal sealed partial class PoolWatch : IDisposable
     private void Run()
     {
         TimeSpan rest = TimeSpan.Zero;
-        while (!_stop.Wait(rest))
+        while (!_isStopping)
         {
+            _wake.Wait(rest);
+            _wake.Reset();
+            if (_isStopping)
+                return;
             var clock = System.Diagnostics.Stopwatch.StartNew();
             try
             {
@@ -130,9 +152,15 @@ internal sealed partial class PoolWatch : IDisposable
         string states = string.Join(' ', _pool.Members.Select(m => m.IsReadable ? m.State.ToString() : "-"));
         if (_countedAt != (generation, states))
         {
-            _census = Count(_pool, () => _stop.IsSet) ?? _census;
-            _countedAt = (generation, states);
-            _counted.Set();
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            RedundancyStatus? census = Count(_pool, () => _isStopping);
+            lock (_counting)
+            {
+                _census = census ?? _census;
+                _countedAt = (generation, states);
+                _isCheap = clock.Elapsed < s_cheapCount;
+                Monitor.PulseAll(_counting);
+            }
         }
 
         _space = [.. _pool.Members.Select(SpaceOf)];

@@ -40,7 +40,7 @@ internal static class EngineCheck
         extents.ReadCatalog(root.Counters.NextExtent);
         var names = new PoolFsckNamespace(engine.Metadata.Namespace, extents.SliceEnds, root.Counters, (target, message) => Say("namespace", target, message));
         names.Run();
-        extents.CheckAccounts(names.LiveBytes);
+        extents.CheckAccounts(names.LiveBytes, root.Counters.UsedBytes);
         if (readData)
             extents.CheckFragments(readData: true, index => engine.Members[index].IsReadable);
         if (names.OrphanCount > 0)

@@ -270,7 +270,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         FinishExtents(builders);
         KillPoint.Reach("commit-before-pages");
         parts.BeforePublish?.Invoke();
-        HashSet<ExtentId> published = UpdateCatalog(frozen.Generation, accounts, builders);
+        HashSet<ExtentId> published = UpdateCatalog(frozen, accounts, builders);
         if (_wantsMirrors)
         {
             _wantsMirrors = false;
@@ -396,7 +396,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
     }
 
     /// <summary>Brings the pool tree up to date with a closed transaction. Returns the extents that it knows now.</summary>
-    private HashSet<ExtentId> UpdateCatalog(Generation generation, Dictionary<ExtentId, long> accounts, List<ExtentBuilder> builders)
+    private HashSet<ExtentId> UpdateCatalog(FrozenTransaction frozen, Dictionary<ExtentId, long> accounts, List<ExtentBuilder> builders)
     {
         lock (_deleteLock)
         {
@@ -413,7 +413,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             published.Add(builder.Id);
         foreach (ExtentRecord journaled in parts.Assembler.Unpublished)
         {
-            if (journaled.Birth <= generation)
+            if (journaled.Birth <= frozen.Generation)
                 published.Add(journaled.Id);
         }
 
@@ -428,7 +428,8 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         foreach ((ExtentId extent, long change) in accounts)
         {
             ExtentRecord record = parts.Catalog.Find(extent) ?? throw new InvariantException($"extent {extent} changed but is not in the pool");
-            if (parts.Catalog.AddLive(extent, change, generation, isNew: published.Contains(extent)) == 0)
+            frozen.AddUsed(change);
+            if (parts.Catalog.AddLive(extent, change, frozen.Generation, isNew: published.Contains(extent)) == 0)
             {
                 Interlocked.Add(ref _parkedBytes, record.LengthBytes);
                 if (Canary.Is("extent-deleted-when-dead"))

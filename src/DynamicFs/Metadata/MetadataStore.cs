@@ -195,7 +195,7 @@ public sealed record PoolShape(IReadOnlyList<DiskId> Members, RedundancyScheme D
     public int MemberCount => Members.Count(id => id.Value != Guid.Empty);
 }
 
-/// <summary>Counters that live in the root record: the next ids that were never used.</summary>
+/// <summary>Counters that live in the root record: the next ids that were never used, the live bytes of all extents, the inodes.</summary>
 public readonly record struct RootCounters(ulong NextInode, ulong NextExtent, long UsedBytes, long InodeCount);
 
 public sealed record RootRecord(
@@ -214,8 +214,11 @@ public sealed class FrozenTransaction
         (Generation, Counters, Namespace) = (generation, counters, @namespace);
 
     public Generation Generation { get; }
-    internal RootCounters Counters { get; }
+    internal RootCounters Counters { get; private set; }
     internal FrozenTree Namespace { get; }
+
+    /// <summary>The live bytes change with the pool tree, which stays open until the commit.</summary>
+    internal void AddUsed(long changeBytes) => Counters = Counters with { UsedBytes = Counters.UsedBytes + changeBytes };
 }
 
 /// <param name="CacheBytes">Most bytes of clean pages kept in memory.</param>

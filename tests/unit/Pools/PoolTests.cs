@@ -116,6 +116,33 @@ public sealed class PoolTests
     }
 
     [Fact]
+    public void StatusTellsWhatTheLastCommitHasAndSoDoTheRoots()
+    {
+        using var disks = new PoolOnDisk(6);
+        using (Pool pool = disks.Open())
+        {
+            Assert.Equal((0L, 0L), (pool.Status(null).Space!.UsedBytes, pool.Status(null).Redundancy!.Extents));
+            for (int i = 1; i <= 3; i++)
+            {
+                PoolOnDisk.WriteTo(pool, $"file{i}", Large);
+                pool.Commit();
+                PoolStatus status = pool.Status(null);
+                Assert.Equal(i * (long)Large, status.Space!.UsedBytes);
+                Assert.InRange(status.Redundancy!.Extents, i, i * Large);
+                Assert.Equal(i * (long)Large, pool.Roots().Roots[0].UsedBytes);
+            }
+
+            Assert.Equal(Errno.None, pool.Files.Unlink(default, InodeNumber.Root, "file2"u8));
+            pool.Commit();
+            Assert.Equal(2L * Large, pool.Status(null).Space!.UsedBytes);
+            pool.Close();
+        }
+
+        using Pool again = disks.Open();
+        Assert.Equal(2L * Large, again.Status(null).Space!.UsedBytes);
+    }
+
+    [Fact]
     public void BeyondTheToleranceItIsRefusedUnlessDegradedIsGiven()
     {
         using var disks = new PoolOnDisk(6);
