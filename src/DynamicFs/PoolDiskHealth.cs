@@ -118,28 +118,11 @@ public sealed partial class Pool
         return lost;
     }
 
-    /// <summary>Visits all extents, a few thousand under one hold of the tree's lock.</summary>
-    internal void VisitExtents(Action<ExtentRecord, long> visit)
+    internal void VisitExtents(Action<ExtentRecord, long> visit) => _catalog.ForEach(default, (record, live) =>
     {
-        const int AtOnce = 2048;
-        ExtentId from = default;
-        for (bool isEnd = false; !isEnd;)
-        {
-            int left = AtOnce;
-            isEnd = true;
-            _catalog.ForEach(from, (record, live) =>
-            {
-                if (left-- == 0)
-                {
-                    (from, isEnd) = (record.Id, false);
-                    return false;
-                }
-
-                visit(record, live);
-                return true;
-            });
-        }
-    }
+        visit(record, live);
+        return true;
+    });
 
     internal void CheckChangeable(string what)
     {

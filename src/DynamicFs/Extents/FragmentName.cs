@@ -22,6 +22,8 @@ internal static class FragmentName
 
     public static ulong GroupOf(ExtentId extent) => extent.Value >> 8;
 
+    public static ExtentId FirstOf(ulong group) => new(group << 8);
+
     public static string GroupDirectory(ulong group) => $"{FragmentsDirectory}/{group:x14}";
 
     public static string File(ExtentId extent, int index) => $"{FragmentsDirectory}/{GroupOf(extent):x14}/{extent.Value:x16}.{index:x2}";

@@ -9,23 +9,15 @@ internal readonly record struct FoundFragment(MemberDisk Disk, string Path, Exte
 /// <summary>Lists what lies on a disk, whoever put it there, and takes files out of use. Throws <see cref="DiskException"/>: who cannot see everything must not judge.</summary>
 internal static class FragmentSurvey
 {
-    public static List<FoundFragment> Fragments(MemberDisk disk)
+    /// <summary>The files of one directory below <c>fragments</c>.</summary>
+    public static List<FoundFragment> Fragments(MemberDisk disk, string group)
     {
         var found = new List<FoundFragment>();
-        foreach (DiskEntry group in disk.Disk!.List(DiskLayout.Fragments))
+        string directory = $"{DiskLayout.Fragments}/{group}";
+        foreach (DiskEntry entry in disk.Disk!.List(directory))
         {
-            if (group.Kind != DiskEntryKind.Directory)
-            {
-                found.Add(new FoundFragment(disk, $"{DiskLayout.Fragments}/{group.Name}", ExtentId.None, -1, default));
-                continue;
-            }
-
-            string directory = $"{DiskLayout.Fragments}/{group.Name}";
-            foreach (DiskEntry entry in disk.Disk.List(directory))
-            {
-                bool isOurs = FragmentName.TryParse(entry.Name, out ExtentId extent, out int index) && FragmentName.File(extent, index) == $"{directory}/{entry.Name}";
-                found.Add(new FoundFragment(disk, $"{directory}/{entry.Name}", isOurs ? extent : ExtentId.None, isOurs ? index : -1, default));
-            }
+            bool isOurs = FragmentName.TryParse(entry.Name, out ExtentId extent, out int index) && FragmentName.File(extent, index) == $"{directory}/{entry.Name}";
+            found.Add(new FoundFragment(disk, $"{directory}/{entry.Name}", isOurs ? extent : ExtentId.None, isOurs ? index : -1, default));
         }
 
         return found;
@@ -57,13 +49,11 @@ internal static class FragmentSurvey
         }
     }
 
-    /// <summary>Renames a fragment file into the quarantine; both directories are durable on return.</summary>
+    /// <summary>Renames a fragment file into the quarantine; the caller syncs both directories.</summary>
     public static string Quarantine(in FoundFragment file, DateTimeOffset time)
     {
         string path = FragmentQuarantine.PathOf(file.Extent, file.Index, time);
         file.Disk.Disk!.Rename(file.Path, path);
-        file.Disk.Disk.SyncDirectory(DiskLayout.Quarantine);
-        file.Disk.Disk.SyncDirectory(FragmentName.GroupDirectory(FragmentName.GroupOf(file.Extent)));
         return path;
     }
 }

@@ -23,6 +23,10 @@ internal sealed class ExtentCatalog(Tree pool)
     private const int ParkedFragmentKeyBytes = ParkedKeyBytes + 1 + 2;
     private const int CachedRecords = 8192;
 
+    /// <summary>Read under one hold of the tree's lock: a group of extents.</summary>
+    private const int PieceExtents = 256;
+    private const int PieceParked = 1024;
+
     private readonly ConcurrentDictionary<ExtentId, ExtentRecord> _cache = new();
 
     /// <summary>Orders additions to the cache against changes of records; a leaf lock.</summary>
@@ -132,17 +136,7 @@ internal sealed class ExtentCatalog(Tree pool)
     public List<ParkedFragment> ParkedFragments(Generation last, int limit)
     {
         var found = new ParkedFragmentScan([], last, limit);
-        pool.Scan([ParkedFragmentKind], ref found, static (ref ParkedFragmentScan state, ReadOnlySpan<byte> key, ReadOnlySpan<byte> _) =>
-        {
-            if (key[0] != ParkedFragmentKind || key.Length != ParkedFragmentKeyBytes || state.Found.Count >= state.Limit)
-                return false;
-            var death = new Generation(BinaryPrimitives.ReadUInt64BigEndian(key[1..]));
-            if (death > state.Last)
-                return false;
-            var extent = new ExtentId(BinaryPrimitives.ReadUInt64BigEndian(key[9..]));
-            state.Found.Add(new ParkedFragment(extent, key[ParkedKeyBytes], BinaryPrimitives.ReadInt16BigEndian(key[(ParkedKeyBytes + 1)..]), death));
-            return true;
-        });
+        Read([ParkedFragmentKind], found);
         return found.Found;
     }
 
@@ -163,13 +157,49 @@ internal sealed class ExtentCatalog(Tree pool)
         return found.Found;
     }
 
-    /// <summary>Visits every extent from <paramref name="from"/> on, with its live bytes, until the visitor says false.</summary>
+    /// <summary>
+    /// Visits every extent from <paramref name="from"/> on, with its live bytes, until the visitor says false. In pieces, and the visitor runs outside the tree's lock: nobody
+    /// waits long, and the visitor may use the tree. So this is no single moment: what is born or dies meanwhile is visited or not.
+    /// </summary>
     public void ForEach(ExtentId from, Func<ExtentRecord, long, bool> visit)
+    {
+        var piece = new List<(ExtentRecord Record, long Live)>();
+        do
+        {
+            piece.Clear();
+            Read(from, piece);
+            foreach ((ExtentRecord record, long live) in piece)
+            {
+                if (!visit(record, live))
+                    return;
+                from = new ExtentId(record.Id.Value + 1);
+            }
+        }
+        while (piece.Count == PieceExtents);
+    }
+
+    /// <summary>Visits every fragment that moved and waits to be deleted, oldest first, in pieces; one that is parked meanwhile is visited too.</summary>
+    public void ForEachParkedFragment(Action<ParkedFragment> visit)
+    {
+        var piece = new ParkedFragmentScan([], new Generation(ulong.MaxValue), PieceParked);
+        byte[] from = [ParkedFragmentKind];
+        do
+        {
+            piece.Found.Clear();
+            Read(from, piece);
+            piece.Found.ForEach(visit);
+            if (piece.Found.Count > 0)
+                from = KeyAfter(piece.Found[^1]);
+        }
+        while (piece.Found.Count == PieceParked);
+    }
+
+    private void Read(ExtentId from, List<(ExtentRecord Record, long Live)> piece)
     {
         Span<byte> key = stackalloc byte[KeyBytes];
         WriteKey(key, from, RecordPart);
-        var state = new EachState { Visit = visit };
-        pool.Scan(key, ref state, static (ref EachState s, ReadOnlySpan<byte> k, ReadOnlySpan<byte> value) =>
+        var state = new PieceState { Piece = piece };
+        pool.Scan(key, ref state, static (ref PieceState s, ReadOnlySpan<byte> k, ReadOnlySpan<byte> value) =>
         {
             if (k[0] != ExtentKind || k.Length != KeyBytes)
                 return false;
@@ -183,8 +213,28 @@ internal sealed class ExtentCatalog(Tree pool)
             s.Record = null;
             if (record is null || record.Id.Value != BinaryPrimitives.ReadUInt64BigEndian(k[1..]) || value.Length != 8)
                 throw new CorruptionException("metadata", $"extent entry {Convert.ToHexStringLower(k)}", "live bytes after a record", $"{value.Length} bytes");
-            return s.Visit(record, BinaryPrimitives.ReadInt64LittleEndian(value));
+            s.Piece.Add((record, BinaryPrimitives.ReadInt64LittleEndian(value)));
+            return s.Piece.Count < PieceExtents;
         });
+    }
+
+    private void Read(byte[] from, ParkedFragmentScan piece) => pool.Scan(from, ref piece, static (ref ParkedFragmentScan state, ReadOnlySpan<byte> key, ReadOnlySpan<byte> _) =>
+    {
+        if (key[0] != ParkedFragmentKind || key.Length != ParkedFragmentKeyBytes || state.Found.Count >= state.Limit)
+            return false;
+        var death = new Generation(BinaryPrimitives.ReadUInt64BigEndian(key[1..]));
+        if (death > state.Last)
+            return false;
+        var extent = new ExtentId(BinaryPrimitives.ReadUInt64BigEndian(key[9..]));
+        state.Found.Add(new ParkedFragment(extent, key[ParkedKeyBytes], BinaryPrimitives.ReadInt16BigEndian(key[(ParkedKeyBytes + 1)..]), death));
+        return true;
+    });
+
+    private static byte[] KeyAfter(in ParkedFragment fragment)
+    {
+        byte[] key = new byte[ParkedFragmentKeyBytes + 1];
+        WriteKey(key, fragment);
+        return key;
     }
 
     private void Forget(ExtentId extent)
@@ -222,9 +272,9 @@ internal sealed class ExtentCatalog(Tree pool)
 
     private sealed record ParkedFragmentScan(List<ParkedFragment> Found, Generation Last, int Limit);
 
-    private struct EachState
+    private struct PieceState
     {
         public ExtentRecord? Record;
-        public Func<ExtentRecord, long, bool> Visit;
+        public List<(ExtentRecord Record, long Live)> Piece;
     }
 }

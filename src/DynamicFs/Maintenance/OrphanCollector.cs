@@ -1,6 +1,5 @@
 using DynamicFs.Disks;
 using DynamicFs.Extents;
-using DynamicFs.Files;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 
@@ -12,80 +11,37 @@ namespace DynamicFs.Maintenance;
 internal sealed record Orphan(FoundFragment File, long Bytes, string Why);
 
 /// <summary>
-/// Finds fragment files that nothing needs, and takes them out of use in two steps: into the quarantine first, unlinked when they were there long enough. Refuses to
-/// judge at all unless every disk, every kept root and the whole pool tree can be read: what cannot be seen may be what needs the file. One call at a time.
+/// Takes fragment files that nothing needs out of use in two steps: into the quarantine first, unlinked when they were there long enough. Refuses to
+/// judge at all unless every disk, every kept root and the whole pool tree can be read: what cannot be seen may be what needs the file. Thread-safe.
 /// </summary>
 internal sealed class OrphanCollector(MaintenanceParts parts)
 {
-    /// <summary>Names beside the fragments that are not ours are told, never touched.</summary>
-    private const string NotOurs = "its name is not one of ours; it is left alone";
+    private readonly OrphanSearch _judge = new(parts);
 
     /// <summary>Throws <see cref="PoolException"/> (OrphansUnknown) when something that may need a file cannot be read.</summary>
     public List<Orphan> Detect()
     {
-        // In this order: what is published after the listing has a higher number, or is held, or is parked.
-        RootRecord root = CheckEverythingIsReadable();
-        var listed = new List<FoundFragment>();
-        foreach (MemberDisk disk in parts.Members.Where(member => !member.HasLeft))
-            listed.AddRange(Guarded(() => FragmentSurvey.Fragments(disk)));
-        var suspects = new List<(FoundFragment File, string Why)>();
-        foreach (FoundFragment file in listed)
+        CheckEverythingIsReadable();
+        var search = new OrphanSearch(parts);
+        Guarded(() =>
         {
-            if (Why(file, root) is { } why && !parts.Moves.IsHeld(file.Extent))
-                suspects.Add((file, why));
-        }
-
-        HashSet<(ExtentId, int, int)> parked = [.. parts.Catalog.ParkedFragments(new Generation(ulong.MaxValue), int.MaxValue).Select(p => (p.Extent, p.Index, p.DiskIndex))];
-        return [.. suspects.Where(s => !parked.Contains((s.File.Extent, s.File.Index, s.File.Disk.Index))).Select(s => new Orphan(s.File, FragmentSurvey.SizeOf(s.File), s.Why))];
-    }
-
-    /// <summary>Files in the quarantine of the disks that can be read.</summary>
-    public List<FoundFragment> Quarantined() => [.. parts.Members.Where(m => m.IsReadable).SelectMany(disk => Guarded(() => FragmentSurvey.Quarantined(disk)))];
-
-    /// <summary>Moves orphans to the quarantine and unlinks what was there for <paramref name="age"/>. Each is in the audit log.</summary>
-    public (long Quarantined, long Unlinked) Collect(IEnumerable<Orphan> orphans, TimeSpan age)
-    {
-        DateTimeOffset now = parts.Time.GetUtcNow();
-        var audit = new List<AuditEntry>();
-        (long quarantined, long unlinked) = (0, 0);
-        foreach (FoundFragment file in Quarantined().Where(file => file.Disk.IsWritable && now - file.Since >= age))
-        {
-            if (!TryDo(file.Disk, () => file.Disk.Disk!.Unlink(file.Path)))
-                continue;
-            unlinked++;
-            audit.Add(new AuditEntry("cleanup", file.Extent, file.Index, file.Disk.Name, "unlink", $"in the quarantine since {file.Since:O}", file.Path));
-        }
-
-        foreach (Orphan orphan in orphans.Where(o => o.File.Extent != ExtentId.None && o.File.Disk.IsWritable))
-        {
-            string path = "";
-            if (!parts.Moves.TryHold(orphan.File.Extent))
-                continue;
-            try
+            search.Begin();
+            while (search.Step())
             {
-                // Between detection and now a rebuild may have put the fragment to use again.
-                if (Why(orphan.File, parts.Metadata.Root) is null || !TryDo(orphan.File.Disk, () => path = FragmentSurvey.Quarantine(orphan.File, now)))
-                    continue;
-            }
-            finally
-            {
-                parts.Moves.Release(orphan.File.Extent);
             }
 
-            quarantined++;
-            audit.Add(new AuditEntry("cleanup", orphan.File.Extent, orphan.File.Index, orphan.File.Disk.Name, "quarantine", orphan.Why, path));
-        }
-
-        parts.Audit.Append(audit);
-        return (quarantined, unlinked);
+            return true;
+        });
+        var parked = search.Parked(search.Suspects.Select(suspect => suspect.File));
+        return [.. search.Suspects.Where(s => !parked.Contains(OrphanSearch.KeyOf(s.File))).Select(s => new Orphan(s.File, FragmentSurvey.SizeOf(s.File), s.Why))];
     }
 
-    private RootRecord CheckEverythingIsReadable()
+    /// <summary>Throws <see cref="PoolException"/> (OrphansUnknown) when a disk is away, or a kept root, a page of any mirror or an extent record cannot be read.</summary>
+    public void CheckEverythingIsReadable()
     {
         if (parts.Members.FirstOrDefault(member => !member.IsReadable && !member.HasLeft) is { } away)
             throw Refused($"disk {away.Name} is missing or FAILED, and may hold what needs a file");
         var problems = new List<string>();
-        RootRecord root = parts.Metadata.Root;
         try
         {
             foreach (RootListing listing in parts.Metadata.ListRoots())
@@ -102,33 +58,78 @@ internal sealed class OrphanCollector(MaintenanceParts parts)
             problems.Add(e.Message);
         }
 
-        return problems.Count == 0 ? root : throw Refused($"the metadata cannot be read right ({problems[0]})");
+        if (problems.Count > 0)
+            throw Refused($"the metadata cannot be read right ({problems[0]})");
     }
 
-    /// <summary>Null when something needs the file, or may.</summary>
-    private string? Why(in FoundFragment file, RootRecord root)
+    /// <summary>Files in the quarantine of the disks that can be read.</summary>
+    public List<FoundFragment> Quarantined() => [.. parts.Members.Where(m => m.IsReadable).SelectMany(disk => Guarded(() => FragmentSurvey.Quarantined(disk)))];
+
+    /// <summary>Unlinks what was in the quarantine for <paramref name="age"/>, then moves orphans there. Each is in the audit log.</summary>
+    public (long Quarantined, long Unlinked) Collect(IEnumerable<Orphan> orphans, TimeSpan age)
     {
-        if (file.Extent == ExtentId.None)
-            return NotOurs;
-        if (file.Extent.Value >= root.Counters.NextExtent)
-            return null;
-        if (parts.Catalog.Find(file.Extent) is not { } record)
-            return "the pool has no such extent: it was deleted, or never committed";
-        if (file.Index >= record.Fragments.Length)
-            return $"extent {file.Extent} has {record.Fragments.Length} fragments";
-        FragmentPlace place = record.Fragments[file.Index];
-        if (place.DiskIndex == file.Disk.Index)
-            return null;
-        return place.IsPlaced ? $"this fragment is on {parts.Members[place.DiskIndex].Name} now" : $"extent {file.Extent} was written without this fragment";
+        long unlinked = Unlink(age);
+        return (orphans.Chunk(OrphanSweep.FilesPerStep).Sum(chunk => Quarantine([.. chunk.Select(orphan => new OrphanSuspect(orphan.File, orphan.Why))])), unlinked);
     }
 
-    private List<FoundFragment> Guarded(Func<List<FoundFragment>> list)
+    /// <summary>Unlinks what was in the quarantine for <paramref name="age"/>.</summary>
+    public long Unlink(TimeSpan age)
+    {
+        DateTimeOffset now = parts.Time.GetUtcNow();
+        var audit = new List<AuditEntry>();
+        foreach (FoundFragment file in Quarantined().Where(file => file.Disk.IsWritable && now - file.Since >= age))
+        {
+            if (TryDo(file.Disk, () => file.Disk.Disk!.Unlink(file.Path)))
+                audit.Add(new AuditEntry("cleanup", file.Extent, file.Index, file.Disk.Name, "unlink", $"in the quarantine since {file.Since:O}", file.Path));
+        }
+
+        parts.Audit.Append(audit);
+        return audit.Count;
+    }
+
+    /// <summary>Moves those that nothing needs, now that their extents are held, to the quarantine; durable on return.</summary>
+    public long Quarantine(IReadOnlyCollection<OrphanSuspect> suspects)
+    {
+        DateTimeOffset now = parts.Time.GetUtcNow();
+        var audit = new List<AuditEntry>();
+        List<ExtentId> held = [.. suspects.Where(s => s.File.Extent != ExtentId.None).Select(s => s.File.Extent).Distinct().Where(parts.Moves.TryHold)];
+        try
+        {
+            FoundFragment[] files = [.. suspects.Select(s => s.File).Where(file => file.Disk.IsWritable && held.Contains(file.Extent))];
+            var parked = _judge.Parked(files);
+            ulong nextExtent = parts.Metadata.Root.Counters.NextExtent;
+            foreach (FoundFragment file in files)
+            {
+                // Between detection and now a rebuild may have put the fragment to use again, or out of it.
+                if (parked.Contains(OrphanSearch.KeyOf(file)) || _judge.Why(file, parts.Catalog.Find(file.Extent), nextExtent) is not { } why)
+                    continue;
+                string path = "";
+                if (TryDo(file.Disk, () => path = FragmentSurvey.Quarantine(file, now)))
+                    audit.Add(new AuditEntry("cleanup", file.Extent, file.Index, file.Disk.Name, "quarantine", why, path));
+                KillPoint.Reach("orphan-after-quarantine");
+            }
+
+            foreach ((MemberDisk disk, string directory) in files.Select(file => (file.Disk, file.Path[..file.Path.LastIndexOf('/')])).Distinct())
+                TryDo(disk, () => disk.Disk!.SyncDirectory(directory));
+            foreach (MemberDisk disk in files.Select(file => file.Disk).Distinct())
+                TryDo(disk, () => disk.Disk!.SyncDirectory(DiskLayout.Quarantine));
+        }
+        finally
+        {
+            held.ForEach(parts.Moves.Release);
+            parts.Audit.Append(audit);
+        }
+
+        return audit.Count;
+    }
+
+    private static T Guarded<T>(Func<T> list)
     {
         try
         {
             return list();
         }
-        catch (DiskException e)
+        catch (Exception e) when (e is DiskException or CorruptionException)
         {
             throw Refused(e.Message);
         }
