@@ -103,7 +103,10 @@ public sealed partial class Pool : IDisposable
             _files.Start();
             _watch = new PoolWatch(this, _log);
             _health.Start(_files, FinishReplacements);
-            _workers = new Workers(new MaintenanceParts(_files, _extents, _metadata, _members, time, loggers.CreateLogger("DynamicFs.Maintenance")));
+            _workers = new Workers(new MaintenanceParts(_files, _extents, _metadata, _members, time, loggers.CreateLogger("DynamicFs.Maintenance"))
+            {
+                Crew = new MaintenanceCrew(Workers.HelperCount),
+            });
             _workers.Start();
         }
         catch

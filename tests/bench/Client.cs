@@ -92,15 +92,22 @@ internal static unsafe class Client
     {
         byte[] data = new byte[Block];
         var random = new Random(1);
-        return Timed(() =>
+        var latencies = new List<double>(count);
+        Measurement whole = Timed(() =>
         {
             int file = Libc.Open($"{directory}/stream", Libc.ReadOnly);
             long blocks = Libc.Size(file) / Block;
             for (int index = 0; index < count; index++)
+            {
+                long start = Stopwatch.GetTimestamp();
                 Libc.ReadAt(file, data, random.NextInt64(blocks) * Block);
+                latencies.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+            }
+
             Libc.Close(file);
             return ((long)count * Block, count);
         });
+        return WithLatencies(whole, latencies);
     }
 
     private static Measurement RandomWrite(string directory, int count)

@@ -15,7 +15,7 @@ internal static class Program
           --quick      smaller amounts, ends within 5 minutes
           --json       results as JSON on standard output (progress goes to standard error)
           --only NAME  one row: seq-write seq-read random-read-4k random-write-4k-fsync32 create-4k create-fsync stat read-small delete
-                       git-clone untar mount
+                       git-clone untar mount scrub rebuild read-p99-rebuild
           --rounds N   rounds of each row (default 5, with --quick 3)
           --dir DIR    where to make the scratch directory (default /var/tmp); its filesystem is the one compared with
 
@@ -60,7 +60,7 @@ internal sealed record Settings(bool Quick, bool Json, string? Only, int Rounds,
 {
     public static readonly string[] Names =
     [
-        "seq-write", "seq-read", "random-read-4k", "random-write-4k-fsync32", "create-4k", "create-fsync", "stat", "read-small", "delete", "git-clone", "untar", "mount",
+        "seq-write", "seq-read", "random-read-4k", "random-write-4k-fsync32", "create-4k", "create-fsync", "stat", "read-small", "delete", "git-clone", "untar", "mount", "scrub", "rebuild", "read-p99-rebuild",
     ];
 
     public long StreamBytes => Quick ? 512L << 20 : 1L << 30;
@@ -71,6 +71,9 @@ internal sealed record Settings(bool Quick, bool Json, string? Only, int Rounds,
     public int RepositoryFiles => 20_000;
     public int ArchiveFiles => 5_000;
     public int MountedFiles => 100_000;
+
+    /// <summary>Of the file that is read while another one is rebuilt.</summary>
+    public long ReadBytes => Quick ? 128L << 20 : 256L << 20;
 
     /// <summary>Time after which a group of rows gets no further round.</summary>
     public TimeSpan GroupBudget => Quick ? TimeSpan.FromSeconds(12) : TimeSpan.FromMinutes(10);

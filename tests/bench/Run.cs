@@ -41,9 +41,12 @@ internal sealed class Run : IDisposable
             Group((side, place) => Take("untar", side, "shell", place, Text(bytes), $"tar -xf {path}"), "untar");
         }
 
+        Group(Maintained, "scrub", "rebuild");
+        if (_settings.Wants("read-p99-rebuild"))
+            Group((side, place) => Disturbed(side, place), "read-p99-rebuild");
         List<double> mounts = _settings.Wants("mount") ? Mounts() : [];
         Group(Deletes, "delete");
-        return new Results([.. Settings.Names.Where(name => _settings.Wants(name)).Select(name => name == "mount" ? MountRow(mounts) : ToRow(name))],
+        return new Results([.. Settings.Names.Where(name => _settings.Wants(name)).Select(name => name == "mount" ? MountRow(mounts) : name == "read-p99-rebuild" ? LatencyRow(name) : ToRow(name))],
             _pool.PeakMebibytes, _settings.Quick, _clock.Elapsed.TotalSeconds);
     }
 
@@ -99,6 +102,49 @@ internal sealed class Run : IDisposable
             side.MakeCold();
             Take("read-small", side, "read-small", place, count);
         }
+    }
+
+    // The plain side reads a file of the same size, cold: that is the raw speed that both are compared with.
+    private void Maintained(Side side, string place)
+    {
+        side.Measure("write", place, Text(_settings.StreamBytes >> 20));
+        if (_settings.Wants("scrub") || side == _plain)
+            side.MakeCold();
+        if (side == _plain)
+        {
+            Sample raw = side.Measure("read", place);
+            Note("scrub", side, raw);
+            Note("rebuild", side, raw);
+        }
+        else
+        {
+            if (_settings.Wants("scrub"))
+                Note("scrub", side, _pool.Maintenance.Scrub());
+            if (_settings.Wants("rebuild"))
+                Note("rebuild", side, _pool.Maintenance.Rebuild(_settings.StreamBytes));
+        }
+
+        side.Remove(place);
+    }
+
+    // Raw is the same pool while nothing is rebuilt.
+    private void Disturbed(Side side, string place)
+    {
+        if (side == _plain)
+            return;
+        string[] before = _pool.Maintenance.FragmentsNow();
+        side.Measure("write", place, Text(_settings.StreamBytes >> 20));
+        string[] lost = [.. _pool.Maintenance.FragmentsNow().Except(before)];
+        string read = $"{place}-read", count = Text(_settings.RandomReads);
+        side.Measure("write", read, Text(_settings.ReadBytes >> 20));
+        Side.DropCaches();
+        Note("read-p99-rebuild", _plain, side.Measure("random-read", read, count));
+        Side.DropCaches();
+        (Sample sample, bool hasCovered) = _pool.Maintenance.During(lost, () => side.Measure("random-read", read, count));
+        Note("read-p99-rebuild", side, sample);
+        Progress($"  p99 {_samples[("read-p99-rebuild", _plain)][^1].Client.P99Microseconds:0} us, with the rebuild {sample.Client.P99Microseconds:0} us{(hasCovered ? "" : "; the rebuild ended before the reads did")}");
+        side.Remove(place);
+        side.Remove(read);
     }
 
     // Last of all, because ext4 makes new files several times slower for minutes after many were deleted. Names and attributes are in memory.
@@ -166,7 +212,11 @@ internal sealed class Run : IDisposable
 
     private void Take(string row, Side side, string operation, string place, params string[] arguments)
     {
-        Sample sample = side.Measure(operation, place, arguments);
+        Note(row, side, side.Measure(operation, place, arguments));
+    }
+
+    private void Note(string row, Side side, Sample sample)
+    {
         if (!_samples.TryGetValue((row, side), out List<Sample>? samples))
             _samples[(row, side)] = samples = [];
         samples.Add(sample);
@@ -178,7 +228,7 @@ internal sealed class Run : IDisposable
         List<Sample> pool = _samples[(name, _pool)], plain = _samples[(name, _plain)];
         string unit = name switch
         {
-            "seq-write" or "seq-read" => "MiB/s",
+            "seq-write" or "seq-read" or "scrub" or "rebuild" => "MiB/s",
             "git-clone" or "untar" => "s",
             _ => "op/s",
         };
@@ -187,6 +237,14 @@ internal sealed class Run : IDisposable
             Median(pool, sample => sample.Cpu.MachineBusySeconds), MedianOrNull(pool, sample => sample.Client.P50Microseconds),
             MedianOrNull(pool, sample => sample.Client.P99Microseconds), MedianOrNull(plain, sample => sample.Client.P50Microseconds),
             MedianOrNull(plain, sample => sample.Client.P99Microseconds), name == "stat" ? ByName() : null, pool.Count);
+    }
+
+    private Row LatencyRow(string name)
+    {
+        List<Sample> disturbed = _samples[(name, _pool)], quiet = _samples[(name, _plain)];
+        double value = Median(disturbed, sample => sample.Client.P99Microseconds!.Value), raw = Median(quiet, sample => sample.Client.P99Microseconds!.Value);
+        return new Row(name, value, "us", raw, value / raw, null, null, 0, 0, Median(disturbed, sample => sample.Client.P50Microseconds!.Value), value,
+            Median(quiet, sample => sample.Client.P50Microseconds!.Value), raw, null, disturbed.Count);
     }
 
     private double ByName() => Median(_samples[("stat-by-name", _pool)], sample => In("op/s", sample.Client))

@@ -37,7 +37,7 @@ internal abstract class Side
     /// <summary>Marks children as this run's, so that they are found when it is interrupted.</summary>
     protected abstract IReadOnlyDictionary<string, string> Variables { get; }
 
-    protected static void DropCaches() => Shell.Bash("sync; echo 3 >/proc/sys/vm/drop_caches", LimitSeconds).Succeeded();
+    public static void DropCaches() => Shell.Bash("sync; echo 3 >/proc/sys/vm/drop_caches", LimitSeconds).Succeeded();
 }
 
 /// <summary>A directory on the filesystem that the pool's disks lie on.</summary>
@@ -72,6 +72,8 @@ internal sealed class PoolSide : Side, IDisposable
     }
 
     public override string Root => _pool.MountPoint;
+
+    public MaintenanceRows Maintenance => new(_pool, () => Daemon);
 
     public double PeakMebibytes { get; private set; }
 

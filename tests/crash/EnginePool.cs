@@ -33,6 +33,7 @@ public sealed partial class EnginePool : IDisposable
         Files.Start();
         var parts = new MaintenanceParts(Files, _extents, metadata, members, time, Log);
         (Rebuilder, Rebalancer, Scrubber, Audit, Orphans) = (new Rebuilder(parts), new Rebalancer(parts), new Scrubber(parts), parts.Audit, new OrphanCollector(parts));
+        Sweep = new OrphanSweep(parts, Orphans);
     }
 
     /// <summary>Where the engine's log goes when a single state is looked at.</summary>
@@ -51,6 +52,8 @@ public sealed partial class EnginePool : IDisposable
     internal AuditLog Audit { get; }
 
     internal OrphanCollector Orphans { get; }
+
+    internal OrphanSweep Sweep { get; }
 
     /// <summary>Steps the rebuild until it has nothing to do, with the commits that it waits for. True when it did something.</summary>
     public bool Rebuild() => Run(Rebuilder.Step);

@@ -18,7 +18,7 @@ internal sealed class ExtentRestorer(
     PoolId pool, FragmentPipeline pipeline, MemberSet members, FreeSpace space, Placement placement, ScratchPool scratch, FragmentReader fragments, ExtentReader reader) : IDisposable
 {
     /// <summary>Restores at the same time; each holds the bytes of one extent.</summary>
-    private const int Concurrent = 2;
+    private const int Concurrent = 4;
 
     private readonly BufferPool _buffers = new(ExtentStore.MaxExtentBytes, Concurrent);
 

@@ -22,8 +22,12 @@ internal sealed unsafe class ExtentVerifier(FragmentReader fragments, ScratchPoo
         NativeBuffer buffer = scratch.Rent((layout.Width + 1) * chunkBlocks * ExtentLayout.BlockBytes);
         try
         {
+            Expect(record, layout, 0, chunkBlocks);
             for (int block = 0; block < layout.BlockCount; block += chunkBlocks)
+            {
+                Expect(record, layout, block + chunkBlocks, chunkBlocks);
                 VerifyChunk(record, layout, block, Math.Min(chunkBlocks, layout.BlockCount - block), buffer.Pointer, verdicts);
+            }
         }
         finally
         {
@@ -31,8 +35,15 @@ internal sealed unsafe class ExtentVerifier(FragmentReader fragments, ScratchPoo
         }
 
         for (int i = 0; i < layout.Width; i++)
-            fragments.Refresh(record, layout, i);
+            fragments.Drop(record, layout, i);
         return verdicts;
+    }
+
+    /// <summary>All disks are told what is read next, so that they work at the same time, and while this thread computes.</summary>
+    private void Expect(ExtentRecord record, in ExtentLayout layout, int firstBlock, int blockCount)
+    {
+        for (int i = 0; i < layout.Width && firstBlock < layout.BlockCount; i++)
+            fragments.Expect(record, layout, i, firstBlock, firstBlock + blockCount);
     }
 
     private void VerifyChunk(ExtentRecord record, in ExtentLayout layout, int firstBlock, int blockCount, byte* buffer, FragmentVerdict[] verdicts)

@@ -134,10 +134,16 @@ internal sealed unsafe class FragmentReader(
     /// <summary>Drops what is cached of a fragment: here and, as far as the disk can, in the page cache. The next read goes to the medium.</summary>
     public void Refresh(ExtentRecord record, in ExtentLayout layout, int index)
     {
+        Forget(record, index);
+        Drop(record, layout, index);
+    }
+
+    /// <summary>The page cache has something better to keep than this fragment.</summary>
+    public void Drop(ExtentRecord record, in ExtentLayout layout, int index)
+    {
         MemberDisk? member = members.Readable(record.Fragments[index], out _);
         if (member is null)
             return;
-        Forget(record, index);
         try
         {
             using LeaseCache<FragmentKey, IDiskFile>.Lease file = files.Lease(member, FragmentKey.Of(record, index));

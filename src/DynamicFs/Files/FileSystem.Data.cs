@@ -25,7 +25,7 @@ public sealed partial class FileSystem
     private ExtentCatalog _catalog = null!;
     private readonly ExtentMoves _moves = new();
     private PoolNotes _notes = null!;
-    private long _activity;
+    private ForegroundLatency _foreground = null!;
     private JournalLog _journal = null!;
     private FileContents _contents = null!;
     private CommitCoordinator _commit = null!;
@@ -43,8 +43,8 @@ public sealed partial class FileSystem
     internal ExtentMoves Moves => _moves;
     internal PoolNotes Notes => _notes;
 
-    /// <summary>Grows while files are read and written, not by exact counts: maintenance yields to that.</summary>
-    internal long Activity => Volatile.Read(ref _activity);
+    /// <summary>What programs wait for: maintenance yields to that.</summary>
+    internal ForegroundLatency Foreground => _foreground;
     internal FileContents Contents => _contents;
     internal Compactor Compactor => _compactor;
 
@@ -163,7 +163,7 @@ public sealed partial class FileSystem
                 return Errno.ENOENT;
             if (!found.Attributes.IsRegular)
                 return found.Attributes.IsDirectory ? Errno.EISDIR : Errno.EINVAL;
-            _activity++;
+            using ForegroundLatency.ForegroundCall call = _foreground.Begin(ForegroundKind.Read);
             count = _contents.Read(found, offset, destination);
             lock (found.Lock)
                 NoteAccess(found);
@@ -184,7 +184,7 @@ public sealed partial class FileSystem
             return Errno.EFBIG;
         try
         {
-            _activity++;
+            using ForegroundLatency.ForegroundCall call = _foreground.Begin(ForegroundKind.Write);
             if (AdmitWrite(source.Length) is var refused and not Errno.None)
                 return refused;
             using (_gate.EnterShared())
@@ -224,6 +224,7 @@ public sealed partial class FileSystem
             return _commit.Failure is null ? Errno.None : Errno.EIO;
         try
         {
+            using ForegroundLatency.ForegroundCall call = _foreground.Begin(ForegroundKind.Sync);
             _commit.Sync();
             return Errno.None;
         }
@@ -372,6 +373,7 @@ public sealed partial class FileSystem
     private void StartData(FileSystemParts parts)
     {
         _limits = parts.Limits;
+        _foreground = new ForegroundLatency(parts.Time);
         _store = parts.Extents;
         _scheme = _metadata.Root.Shape.DefaultScheme;
         RedundancyScheme scheme = _scheme;

@@ -32,10 +32,12 @@ internal readonly record struct HealResult(ExtentId Extent, HealOutcome Outcome,
 
 /// <summary>
 /// Restores fragments of several extents and makes the new places known together, so that the directories of a disk are synced once for all. Holds each extent from
-/// the look at its record until the commit that publishes it. One thread.
+/// the look at its record until the commit that publishes it. One thread; it lets the crew work on several extents at once.
 /// </summary>
 internal sealed class HealingBatch(MaintenanceParts parts)
 {
+    /// <summary>Protects what is restored, and how much that was; a leaf lock.</summary>
+    private readonly Lock _lock = new();
     private readonly List<RestoredExtent> _restored = [];
 
     private readonly List<HealResult> _results = [];
@@ -49,14 +51,19 @@ internal sealed class HealingBatch(MaintenanceParts parts)
     public long Bytes { get; private set; }
 
     /// <summary>
-    /// Restores what <paramref name="judge"/> says of the extent's newest record: the fragments to write, and those among them that hold nothing of use. The
-    /// result of an extent that was written to comes with <see cref="Finish"/>; any other at once. Null: wait for Finish.
+    /// Restores what <paramref name="judge"/> (called on any thread) says of the newest record of each extent: the fragments to write, and those among them that hold nothing of use.
+    /// Several extents at the same time; the results in their order. The result of an extent that was written to comes with <see cref="Finish"/> (null here), any other at once.
     /// </summary>
-    public HealResult? Add(ExtentId extent, Func<ExtentRecord, (uint Wanted, uint Absent)> judge) => Hold(extent, record =>
+    public HealResult?[] Add(IReadOnlyList<ExtentId> extents, Func<ExtentRecord, (uint Wanted, uint Absent)> judge)
     {
-        (uint wanted, uint absent) = judge(record);
-        return wanted == 0 ? null : parts.Extents.Restore(record, wanted, absent);
-    });
+        var results = new HealResult?[extents.Count];
+        parts.Crew.Run(extents.Count, index => results[index] = Hold(extents[index], record =>
+        {
+            (uint wanted, uint absent) = judge(record);
+            return wanted == 0 ? null : parts.Extents.Restore(record, wanted, absent);
+        }));
+        return results;
+    }
 
     /// <summary>Moves good fragments of an extent to other disks, as <paramref name="judge"/> says of its newest record.</summary>
     public HealResult? Move(ExtentId extent, Func<ExtentRecord, IReadOnlyList<FragmentMove>> judge) => Hold(extent, record =>
@@ -92,10 +99,14 @@ internal sealed class HealingBatch(MaintenanceParts parts)
                 return Result(extent, HealOutcome.Gone);
             if (work(record) is not { } restored)
                 return Result(extent, HealOutcome.Healthy);
-            Bytes += record.LengthBytes;
-            if (restored.Written == 0 && !restored.ChangesRecord)
-                return Result(extent, HealOutcome.StillDegraded, restored.Problem);
-            _restored.Add(restored);
+            lock (_lock)
+            {
+                Bytes += record.LengthBytes;
+                if (restored.Written == 0 && !restored.ChangesRecord)
+                    return Result(extent, HealOutcome.StillDegraded, restored.Problem);
+                _restored.Add(restored);
+            }
+
             isKept = true;
             return null;
         }

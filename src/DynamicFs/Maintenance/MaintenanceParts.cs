@@ -17,6 +17,12 @@ internal sealed record MaintenanceParts(
 {
     public AuditLog Audit { get; } = new(Members, () => Metadata.Root.Shape.MetadataDisks, Time);
 
+    /// <summary>What programs wait for decides how much of the time maintenance takes.</summary>
+    public ForegroundPace Pace { get; } = new(Files.Foreground, Time);
+
+    /// <summary>Who works on several extents at once; by default nobody but the caller.</summary>
+    public MaintenanceCrew Crew { get; init; } = new(0);
+
     public ExtentCatalog Catalog => Files.Catalog;
     public ExtentMoves Moves => Files.Moves;
 }

@@ -10,7 +10,8 @@ namespace DynamicFs.Maintenance;
 /// <summary>
 /// Gives extents back the fragments that they lack. One pass scans the pool tree and the names on the disks, then restores what it found, that which can lose
 /// least first. A pass starts when the pool is opened, when the state of a disk changes, and on request; it needs no memory of earlier ones, because
-/// what was restored lacks nothing any more. One extent that cannot be restored stops nothing.
+/// what was restored lacks nothing any more. Where it is, it notes all the same: after a crash the next mount goes on with the groups that were not finished, and looks at everything then.
+/// One extent that cannot be restored stops nothing.
 /// </summary>
 /// <remarks>Step is called by one thread; Status, Request and Suspect by any.</remarks>
 internal sealed partial class Rebuilder
@@ -18,13 +19,14 @@ internal sealed partial class Rebuilder
     /// <summary>A disk that was missing when the pool was opened may only be late. Extents without spare do not wait for it.</summary>
     public static readonly TimeSpan Grace = KillPoint.Hurried(TimeSpan.FromMinutes(10));
 
-    private const int ExtentsPerBatch = 16;
-    private const long BytesPerBatch = 32L << 20;
+    private const int ExtentsPerBatch = 32;
+    private const long BytesPerBatch = 64L << 20;
     private const int MaxExceptions = 1000;
 
     private readonly MaintenanceParts _parts;
     private readonly HealingBatch _batch;
     private readonly RebuildQueue _queue = new();
+    private readonly RebuildProgress _progress;
     private readonly DateTimeOffset _openedAt;
 
     /// <summary>Protects everything below that other threads see; a leaf lock.</summary>
@@ -41,7 +43,7 @@ internal sealed partial class Rebuilder
 
     public Rebuilder(MaintenanceParts parts)
     {
-        (_parts, _batch, _openedAt) = (parts, new HealingBatch(parts), parts.Time.GetUtcNow());
+        (_parts, _batch, _openedAt, _progress) = (parts, new HealingBatch(parts), parts.Time.GetUtcNow(), new RebuildProgress(parts));
         parts.Extents.Damaged += (extent, _, _) => Suspect(extent);
     }
 
@@ -86,6 +88,15 @@ internal sealed partial class Rebuilder
     {
         if (TakeSuspects())
             return StepOutcome.Busy;
+        StepOutcome outcome = Go();
+        RebuildStatus status = Status;
+        if (status.Phase != RebuildPhase.Idle)
+            _progress.Note(new RebuildRun(status, _cursor, IsGraceOver, RebuildNotes.Of(DiskStates())));
+        return outcome;
+    }
+
+    private StepOutcome Go()
+    {
         switch (Status.Phase)
         {
             case RebuildPhase.Scanning:
@@ -106,20 +117,24 @@ internal sealed partial class Rebuilder
 
     private bool IsGraceOver => _ignoresGrace || _parts.Time.GetUtcNow() - _openedAt >= Grace;
 
-    private string States() => $"{IsGraceOver} {string.Join(' ', _parts.Members.Select(m => m.IsPresent ? m.State.ToString() : "-"))}";
+    private string States() => $"{IsGraceOver} {DiskStates()}";
+
+    private string DiskStates() => string.Join(' ', _parts.Members.Select(m => m.IsPresent ? m.State.ToString() : "-"));
 
     private bool TryBegin()
     {
         lock (_lock)
         {
             _ignoresGrace |= _isRequested;
-            string states = States();
-            if (!_isRequested && states == _scannedStates)
+            if (!_isRequested && States() == _scannedStates)
                 return false;
+            RebuildRun? left = _progress.Begin(RebuildNotes.Of(DiskStates()));
+            _ignoresGrace |= left is { IgnoresGrace: true };
 
             // Both at once: who asks in between must not take it for over.
-            (_isRequested, _scannedStates, _cursor) = (false, states, ExtentId.None);
-            _status = RebuildStatus.None with { Phase = RebuildPhase.Scanning, StartedAt = _parts.Time.GetUtcNow() };
+            (_isRequested, _scannedStates, _cursor) = (false, States(), left?.Cursor ?? ExtentId.None);
+            _status = left is null ? RebuildStatus.None with { StartedAt = _parts.Time.GetUtcNow() } : left.Status with { QueuedExtents = left.Status.DoneExtents, QueuedBytes = left.Status.DoneBytes };
+            _status = _status with { Phase = RebuildPhase.Scanning };
         }
 
         _queue.Clear();
@@ -136,23 +151,42 @@ internal sealed partial class Rebuilder
     /// <summary>One group of extents against the names on the disks. Records first: what they name was durable before.</summary>
     private void Scan()
     {
-        var records = new List<ExtentRecord>();
-        _parts.Catalog.ForEach(_cursor, (record, live) =>
+        if (_progress.TryTakeUnfinished(out ulong unfinished))
         {
-            if (records.Count > 0 && FragmentName.GroupOf(record.Id) != FragmentName.GroupOf(records[0].Id))
-                return false;
-            records.Add(record);
-            if (live == 0)
-                records[^1] = record with { Fragments = [] };
-            return true;
-        });
+            List<ExtentRecord> again = GroupFrom(FragmentName.FirstOf(unfinished));
+            if (again.Count > 0 && FragmentName.GroupOf(again[0].Id) == unfinished)
+                Compare(unfinished, again);
+            return;
+        }
+
+        List<ExtentRecord> records = GroupFrom(_cursor);
         if (records.Count == 0)
         {
             EndScan();
             return;
         }
 
-        ulong group = FragmentName.GroupOf(records[0].Id);
+        Compare(FragmentName.GroupOf(records[0].Id), records);
+        _cursor = new ExtentId(records[^1].Id.Value + 1);
+        Change(status => status with { ScannedExtents = status.ScannedExtents + records.Count });
+    }
+
+    /// <summary>What is left of the first group that has extents from there on; dead ones without fragments.</summary>
+    private List<ExtentRecord> GroupFrom(ExtentId from)
+    {
+        var records = new List<ExtentRecord>();
+        _parts.Catalog.ForEach(from, (record, live) =>
+        {
+            if (records.Count > 0 && FragmentName.GroupOf(record.Id) != FragmentName.GroupOf(records[0].Id))
+                return false;
+            records.Add(live > 0 ? record : record with { Fragments = [] });
+            return true;
+        });
+        return records;
+    }
+
+    private void Compare(ulong group, List<ExtentRecord> records)
+    {
         var names = new IReadOnlySet<(ExtentId Extent, int Index)>?[_parts.Members.Count];
         for (int i = 0; i < names.Length; i++)
             names[i] = _parts.Extents.List(i, group);
@@ -161,9 +195,6 @@ internal sealed partial class Rebuilder
             if (record.Fragments.Length > 0)
                 Judge(record, FragmentNeeds.Of(record, _parts.Members, (disk, index) => names[disk]?.Contains((record.Id, index)) ?? true));
         }
-
-        _cursor = new ExtentId(records[^1].Id.Value + 1);
-        Change(status => status with { ScannedExtents = status.ScannedExtents + records.Count });
     }
 
     private void Judge(ExtentRecord record, in FragmentNeeds needs)
@@ -190,6 +221,7 @@ internal sealed partial class Rebuilder
         }
 
         _queue.Add(record.Id, needs);
+        _progress.Queued(record.Id);
         long bytes = (long)BitOperations.PopCount(wanted) * new ExtentLayout(record.Scheme, record.LengthBytes).FragmentBytes;
         Change(status => status with { QueuedExtents = status.QueuedExtents + 1, QueuedBytes = status.QueuedBytes + bytes });
     }
@@ -221,38 +253,32 @@ internal sealed partial class Rebuilder
         // Its numbers are known from here on: bytes to write, and how many extents.
         Change(status => status with { Phase = RebuildPhase.Restoring });
         RebuildStatus found = Status;
-        if (found.QueuedExtents > 0)
-            LogFound(_parts.Log, found.QueuedExtents, found.QueuedBytes, found.WaitingExtents);
+        if (_queue.Count > 0)
+            LogFound(_parts.Log, _queue.Count, found.QueuedBytes - found.DoneBytes, found.WaitingExtents);
     }
 
     private void Restore()
     {
-        bool isEmpty = false;
-        while (_batch.Count < ExtentsPerBatch && _batch.Bytes < BytesPerBatch)
+        var extents = new List<ExtentId>();
+        do
         {
-            if (!_queue.TryTake(out ExtentId extent))
-            {
-                isEmpty = true;
-                break;
-            }
-
-            HealResult? result = _batch.Add(extent, LookAgain);
-            if (result is { Outcome: HealOutcome.Lost } lost)
-                result = _batch.Carry(lost, Leaving);
-            if (result is { } known)
-                Note(known);
+            extents.Clear();
+            while (extents.Count < AtOnce && _queue.TryTake(out ExtentId extent))
+                extents.Add(extent);
+            foreach (HealResult? result in _batch.Add(extents, LookAgain))
+                NoteQueued(result is { Outcome: HealOutcome.Lost } lost ? _batch.Carry(lost, Leaving) : result);
         }
+        while (_queue.Count > 0 && !_parts.Pace.IsInUse && _batch.Count < ExtentsPerBatch && _batch.Bytes < BytesPerBatch);
 
-        FinishBatch();
+        bool isEmpty = _queue.Count == 0;
+        foreach (HealResult result in _batch.Finish())
+            NoteQueued(result);
         if (isEmpty)
             Change(status => status with { Phase = RebuildPhase.Publishing });
     }
 
-    private void FinishBatch()
-    {
-        foreach (HealResult result in _batch.Finish())
-            Note(result);
-    }
+    /// <summary>Steps are small while somebody uses the filesystem.</summary>
+    private int AtOnce => _parts.Pace.IsInUse ? 1 : 2 * _parts.Crew.Width;
 
     /// <summary>Since the scan the extent may have changed; only its headers are read here.</summary>
     private (uint Wanted, uint Absent) LookAgain(ExtentRecord record)
@@ -279,26 +305,26 @@ internal sealed partial class Rebuilder
 
     private bool TakeSuspects()
     {
-        bool isAny = false;
-        for (int i = 0; i < ExtentsPerBatch; i++)
+        var extents = new List<ExtentId>();
+        lock (_lock)
         {
-            ExtentId extent;
-            lock (_lock)
-            {
-                if (!_suspects.TryDequeue(out extent))
-                    break;
-            }
-
-            isAny = true;
-            if (_batch.Add(extent, Verify) is { Outcome: not HealOutcome.Held } result)
-                Note(result);
-            lock (_lock)
-                _suspected.Remove(extent);
+            while (extents.Count < AtOnce && _suspects.TryDequeue(out ExtentId extent))
+                extents.Add(extent);
         }
 
-        if (isAny)
-            FinishBatch();
-        return isAny;
+        if (extents.Count == 0)
+            return false;
+        foreach (HealResult? result in _batch.Add(extents, Verify))
+        {
+            if (result is { Outcome: not HealOutcome.Held } ended)
+                Note(ended);
+        }
+
+        lock (_lock)
+            _suspected.ExceptWith(extents);
+        foreach (HealResult result in _batch.Finish())
+            Note(result);
+        return true;
     }
 
     /// <summary>Reads every block of the extent: what is bad or gone is wanted.</summary>
@@ -311,6 +337,15 @@ internal sealed partial class Rebuilder
             bad |= verdicts[i] is FragmentVerdict.Corrupt or FragmentVerdict.Missing ? 1u << i : 0;
         uint wanted = Wanted(record, needs with { Leaving = 0 }) & bad;
         return (wanted, 0);
+    }
+
+    private void NoteQueued(in HealResult? result)
+    {
+        if (result is not { } ended)
+            return;
+        if (ended.Outcome != HealOutcome.Held)
+            _progress.Ended(ended.Extent);
+        Note(ended);
     }
 
     private void Note(in HealResult result)
@@ -334,6 +369,16 @@ internal sealed partial class Rebuilder
 
     private void End()
     {
+        if (_progress.IsResumed)
+        {
+            // The notes are a help: what they did not know is found now.
+            _progress.BeginSecondLook();
+            _cursor = ExtentId.None;
+            Change(s => s with { Phase = RebuildPhase.Scanning, ScannedExtents = 0, WaitingExtents = 0, BlockedExtents = 0, DegradedExtents = 0, LostExtents = 0, Exceptions = [] });
+            return;
+        }
+
+        _progress.End();
         RebuildStatus status = Status;
         if (_queue.HasOverflowed || _leftSomething)
             _scannedStates = "";

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using DynamicFs.Disks;
 using DynamicFs.Extents;
 using DynamicFs.Files;
@@ -21,15 +22,19 @@ internal sealed partial class Scrubber
 
     private const int MaxFindings = 1000;
     private const int PathsPerExtent = 20;
-    private const int ExtentsPerPiece = 1024;
+    private const int ExtentsPerPiece = 256;
+
+    /// <summary>For each thread of the crew.</summary>
     private const int ExtentsPerStep = 8;
-    private const long BytesPerStep = 16L << 20;
+    private const long BytesPerStep = 64L << 20;
 
     private readonly MaintenanceParts _parts;
     private readonly HealingBatch _batch;
     private readonly ScrubNotes _notes;
     private readonly List<AuditEntry> _audit = [];
-    private readonly Dictionary<ExtentId, (FragmentVerdict[] Verdicts, bool IsReadable)> _judged = [];
+
+    /// <summary>What was found of the extents of a step; filled by the crew.</summary>
+    private readonly ConcurrentDictionary<ExtentId, Judgement> _judged = [];
 
     /// <summary>Protects the status and the request; a leaf lock.</summary>
     private readonly Lock _lock = new();
@@ -158,20 +163,12 @@ internal sealed partial class Scrubber
         Change(status => status with { TotalBytes = total });
     }
 
-    /// <summary>All live extents, in pieces, so that nobody waits long for the tree; the visitor may use the tree itself.</summary>
-    private void ForEach(ExtentId from, Action<ExtentRecord> visit)
+    private void ForEach(ExtentId from, Action<ExtentRecord> visit) => _parts.Catalog.ForEach(from, (record, live) =>
     {
-        for (bool isEnd = false; !isEnd;)
-        {
-            List<(ExtentRecord Record, long Live)> piece = Piece(from, ExtentsPerPiece, out isEnd);
-            foreach ((ExtentRecord record, long live) in piece)
-            {
-                from = new ExtentId(record.Id.Value + 1);
-                if (live > 0)
-                    visit(record);
-            }
-        }
-    }
+        if (live > 0)
+            visit(record);
+        return true;
+    });
 
     private List<(ExtentRecord Record, long Live)> Piece(ExtentId from, int limit, out bool isEnd)
     {
@@ -258,25 +255,27 @@ internal sealed partial class Scrubber
     {
         ScrubRequest request = Status.Request;
         List<(ExtentRecord Record, long Live)> piece = Piece(_cursor, ExtentsPerPiece, out bool isEnd);
-        (long bytes, int chosenCount, int seenCount) = (0, 0, 0);
+        var chosen = new List<ExtentId>();
+        (long bytes, int seenCount) = (0, 0);
+        int mostExtents = _parts.Pace.IsInUse ? 1 : ExtentsPerStep * _parts.Crew.Width;
         ulong firstGroup = FragmentName.GroupOf(_cursor);
         ExtentId next = _cursor;
         foreach ((ExtentRecord record, long live) in piece)
         {
-            if (chosenCount == ExtentsPerStep || bytes >= BytesPerStep)
+            if (chosen.Count == mostExtents || bytes >= BytesPerStep * _parts.Crew.Width)
                 break;
             seenCount++;
             next = new ExtentId(record.Id.Value + 1);
             if (live == 0 || !IsInScope(record, request))
                 continue;
-            chosenCount++;
+            chosen.Add(record.Id);
             bytes += StoredBytes(record);
-            Verify(record.Id);
         }
 
         isEnd &= seenCount == piece.Count;
         for (int retries = isEnd ? _retries.Count : 0; retries > 0; retries--)
-            Verify(_retries.Dequeue());
+            chosen.Add(_retries.Dequeue());
+        Verify(chosen);
         Finish();
         NoteVerified(piece.Take(seenCount).Select(e => FragmentName.GroupOf(e.Record.Id)).Prepend(firstGroup).Distinct(), isEnd ? ulong.MaxValue : FragmentName.GroupOf(next), request);
         _cursor = next;
@@ -303,22 +302,27 @@ internal sealed partial class Scrubber
         }
     }
 
-    private void Verify(ExtentId extent)
+    /// <summary>Several extents at the same time; what was found is told in their order.</summary>
+    private void Verify(List<ExtentId> extents)
     {
-        _judged.Remove(extent);
-        if (_batch.Add(extent, Judge) is not { } result)
-            return;
-        switch (result.Outcome)
+        _judged.Clear();
+        HealResult?[] results = _batch.Add(extents, Judge);
+        for (int i = 0; i < results.Length; i++)
         {
-            case HealOutcome.Held:
-                _retries.Enqueue(extent);
-                break;
-            case HealOutcome.Gone:
-                _notes.Clear(extent);
-                break;
-            default:
-                Conclude(result);
-                break;
+            if (_judged.TryGetValue(extents[i], out Judgement? judged))
+                Tell(judged);
+            switch (results[i])
+            {
+                case { Outcome: HealOutcome.Held }:
+                    _retries.Enqueue(extents[i]);
+                    break;
+                case { Outcome: HealOutcome.Gone }:
+                    _notes.Clear(extents[i]);
+                    break;
+                case { } result:
+                    Conclude(result);
+                    break;
+            }
         }
     }
 
@@ -331,54 +335,61 @@ internal sealed partial class Scrubber
         _audit.Clear();
     }
 
-    /// <summary>Reads the whole extent. Returns what to write anew: what is bad or gone although its disk is there, when that can be computed.</summary>
+    /// <summary>Reads the whole extent. Returns what to write anew: what is bad or gone although its disk is there, when that can be computed. Called by the crew.</summary>
     private (uint Wanted, uint Absent) Judge(ExtentRecord record)
     {
-        var findings = new List<FragmentFinding>();
-        FragmentVerdict[] verdicts = _parts.Extents.Verify(record, findings.Add);
-        int good = verdicts.Count(verdict => verdict == FragmentVerdict.Good);
-        bool isReadable = good >= record.Scheme.DataCount || _parts.Extents.IsReadable(record);
-        _judged[record.Id] = (verdicts, isReadable);
+        var judged = new Judgement(record);
+        judged.Verdicts = _parts.Extents.Verify(record, judged.Findings.Add);
+        int good = judged.Verdicts.Count(verdict => verdict == FragmentVerdict.Good);
+        judged.IsReadable = good >= record.Scheme.DataCount || _parts.Extents.IsReadable(record);
         ScrubRequest request = Status.Request;
-        (uint wanted, uint absent) = (0, 0);
-        for (int i = 0; i < verdicts.Length && isReadable; i++)
+        uint absent = 0;
+        for (int i = 0; i < judged.Verdicts.Length && judged.IsReadable; i++)
         {
-            bool isMendable = verdicts[i] is FragmentVerdict.Corrupt or FragmentVerdict.Missing;
-            wanted |= isMendable ? 1u << i : 0;
-            absent |= verdicts[i] == FragmentVerdict.Missing ? 1u << i : 0;
+            bool isMendable = judged.Verdicts[i] is FragmentVerdict.Corrupt or FragmentVerdict.Missing;
+            judged.Wanted |= isMendable ? 1u << i : 0;
+            absent |= judged.Verdicts[i] == FragmentVerdict.Missing ? 1u << i : 0;
         }
 
-        string verdict = isReadable ? "DEGRADED" : "UNRECOVERABLE";
-        foreach (FragmentFinding finding in findings)
-        {
-            bool isWanted = (wanted >> finding.Index & 1) != 0;
-            string action = !isWanted ? (isReadable ? "left to rebuild" : "none") : request.IsDryRun ? "would be rewritten" : request.Repairs ? "rewritten" : "none";
-            Add(record, finding, verdict, action);
-        }
-
-        if (!request.Repairs || request.IsDryRun || wanted == 0)
+        _judged[record.Id] = judged;
+        if (!request.Repairs || request.IsDryRun || judged.Wanted == 0)
             return (0, 0);
-        for (int i = 0; i < verdicts.Length; i++)
+        for (int i = 0; i < judged.Verdicts.Length; i++)
         {
-            if ((wanted >> i & 1) == 0)
+            if ((judged.Wanted >> i & 1) == 0)
                 continue;
-            string reason = findings.FirstOrDefault(finding => finding.Index == i) is { } why ? $"{why.Kind} at {why.Offset}: expected {why.Expected}, found {why.Found}" : verdicts[i].ToString();
-            string? copy = verdicts[i] == FragmentVerdict.Corrupt ? _parts.Extents.Quarantine(record, i, _parts.Time.GetUtcNow()) : null;
+            string reason = judged.Findings.Find(finding => finding.Index == i) is { } why ? $"{why.Kind} at {why.Offset}: expected {why.Expected}, found {why.Found}" : judged.Verdicts[i].ToString();
+            string? copy = judged.Verdicts[i] == FragmentVerdict.Corrupt ? _parts.Extents.Quarantine(record, i, _parts.Time.GetUtcNow()) : null;
             if (copy is not null)
-                Note(record.Id, i, DiskName(record, i), "quarantine", reason, copy);
-            Note(record.Id, i, DiskName(record, i), "rewrite", reason, "decided");
+                judged.Audit.Add(Entry(record.Id, i, DiskName(record, i), "quarantine", reason, copy));
+            judged.Audit.Add(Entry(record.Id, i, DiskName(record, i), "rewrite", reason, "decided"));
         }
 
-        return (wanted, absent);
+        return (judged.Wanted, absent);
+    }
+
+    private void Tell(Judgement judged)
+    {
+        ScrubRequest request = Status.Request;
+        string verdict = judged.IsReadable ? "DEGRADED" : "UNRECOVERABLE";
+        foreach (FragmentFinding finding in judged.Findings)
+        {
+            bool isWanted = (judged.Wanted >> finding.Index & 1) != 0;
+            string action = !isWanted ? (judged.IsReadable ? "left to rebuild" : "none") : request.IsDryRun ? "would be rewritten" : request.Repairs ? "rewritten" : "none";
+            Add(judged.Record, finding, verdict, action);
+        }
+
+        _audit.AddRange(judged.Audit);
     }
 
     private void Conclude(in HealResult result)
     {
-        if (!_judged.Remove(result.Extent, out (FragmentVerdict[] Verdicts, bool IsReadable) judged))
-            judged = ([FragmentVerdict.Corrupt], result.Outcome != HealOutcome.Lost);
-        bool isWhole = judged.Verdicts.All(verdict => verdict == FragmentVerdict.Good);
+        (FragmentVerdict[] verdicts, bool isReadable) = _judged.TryRemove(result.Extent, out Judgement? judged)
+            ? (judged.Verdicts, judged.IsReadable)
+            : ([FragmentVerdict.Corrupt], result.Outcome != HealOutcome.Lost);
+        bool isWhole = verdicts.All(verdict => verdict == FragmentVerdict.Good);
         HealOutcome outcome = result.Outcome;
-        bool isLost = !judged.IsReadable || outcome == HealOutcome.Lost;
+        bool isLost = !isReadable || outcome == HealOutcome.Lost;
         if (isLost && !_parts.Files.IsReadOnly && !Status.Request.IsDryRun)
         {
             if (!_notes.IsPoisoned(result.Extent))
@@ -396,10 +407,10 @@ internal sealed partial class Scrubber
         else if (result.Problem is not null)
             Note(result.Extent, -1, "(pool)", "rewrite", result.Problem, "failed");
 
-        int away = judged.Verdicts.Count(verdict => verdict is FragmentVerdict.DiskMissing or FragmentVerdict.Unplaced);
+        int away = verdicts.Count(verdict => verdict is FragmentVerdict.DiskMissing or FragmentVerdict.Unplaced);
         bool isRepaired = outcome == HealOutcome.Repaired;
         bool isDegraded = !isLost && (isRepaired ? away > 0 : !isWhole);
-        int good = isRepaired ? judged.Verdicts.Length - away : judged.Verdicts.Count(verdict => verdict == FragmentVerdict.Good);
+        int good = isRepaired ? verdicts.Length - away : verdicts.Count(verdict => verdict == FragmentVerdict.Good);
         bool hasNoSpare = isDegraded && _parts.Catalog.Find(result.Extent) is { } record && good <= record.Scheme.DataCount;
         Change(status => status with
         {
@@ -443,7 +454,10 @@ internal sealed partial class Scrubber
     }
 
     private void Note(ExtentId extent, int fragment, string disk, string action, string reason, string result) =>
-        _audit.Add(new AuditEntry("scrub", extent, fragment, disk, action, reason, result));
+        _audit.Add(Entry(extent, fragment, disk, action, reason, result));
+
+    private static AuditEntry Entry(ExtentId extent, int fragment, string disk, string action, string reason, string result) =>
+        new("scrub", extent, fragment, disk, action, reason, result);
 
     private string DiskName(ExtentRecord record, int index)
     {
@@ -468,4 +482,15 @@ internal sealed partial class Scrubber
 
     [LoggerMessage(Level = LogLevel.Information, Message = "scrub ended: {Extents} extents, {Healthy} healthy, {Degraded} degraded, {Repaired} repaired, {Unrecoverable} unrecoverable")]
     private static partial void LogEnded(ILogger log, long extents, long healthy, long degraded, long repaired, long unrecoverable);
+
+    /// <summary>What was found of one extent; written by one thread of the crew, read when all have ended.</summary>
+    private sealed class Judgement(ExtentRecord record)
+    {
+        public ExtentRecord Record { get; } = record;
+        public FragmentVerdict[] Verdicts { get; set; } = [];
+        public bool IsReadable { get; set; }
+        public uint Wanted { get; set; }
+        public List<FragmentFinding> Findings { get; } = [];
+        public List<AuditEntry> Audit { get; } = [];
+    }
 }

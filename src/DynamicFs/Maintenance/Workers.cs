@@ -22,14 +22,18 @@ internal sealed partial class Workers : IDisposable
     private readonly ManualResetEventSlim _stop = new();
     private readonly AutoResetEvent _wake = new(false);
     private readonly Thread _thread;
-    private long _activity;
+    private readonly OrphanSweep _sweep;
 
     public Workers(MaintenanceParts parts)
     {
         _parts = parts;
         (Rebuilder, Rebalancer, Scrubber, Orphans) = (new Rebuilder(parts), new Rebalancer(parts), new Scrubber(parts), new OrphanCollector(parts));
+        _sweep = new OrphanSweep(parts, Orphans);
         _thread = new Thread(Run) { Name = "maintenance", IsBackground = true, Priority = ThreadPriority.BelowNormal };
     }
+
+    /// <summary>Enough to keep disks and processors busy while one of them waits; each has a few MiB in hand.</summary>
+    public static int HelperCount => Math.Clamp(Environment.ProcessorCount, 1, 3);
 
     public MaintenanceParts Parts => _parts;
     public Rebuilder Rebuilder { get; }
@@ -54,6 +58,7 @@ internal sealed partial class Workers : IDisposable
         Scrubber.Save();
         if (!hasEnded)
             return;
+        _parts.Crew.Dispose();
         _stop.Dispose();
         _wake.Dispose();
     }
@@ -74,6 +79,7 @@ internal sealed partial class Workers : IDisposable
         {
             // A pool that turned READ_ONLY, or was opened so, can still be verified.
             TimeSpan? rest = _parts.Files.IsReadOnly ? null : Turn(Rebuilder.Step, () => Rebuilder.Status.DoneBytes, RebuildThrottle)
+                ?? Turn(_sweep.Step, static () => 0, _backgroundThrottle)
                 ?? Turn(Rebalancer.Step, () => Rebalancer.Status.DoneBytes, RebalanceThrottle);
             return rest ?? Turn(Scrubber.Step, () => Scrubber.Status.DoneBytes, ScrubThrottleNow()) ?? Idle();
         }
@@ -95,12 +101,23 @@ internal sealed partial class Workers : IDisposable
     {
         long bytes = doneBytes();
         long began = Stopwatch.GetTimestamp();
-        if (step() != StepOutcome.Busy)
+        StepOutcome outcome = StepOutcome.Idle;
+        TimeSpan took, rest;
+        _parts.Pace.Begin();
+        try
+        {
+            outcome = step();
+        }
+        finally
+        {
+            took = Stopwatch.GetElapsedTime(began);
+            rest = _parts.Pace.End(took);
+        }
+
+        if (outcome != StepOutcome.Busy)
             return null;
-        long activity = _parts.Files.Activity;
-        bool isInUse = activity != _activity;
-        _activity = activity;
-        return throttle.RestAfter(Stopwatch.GetElapsedTime(began), Math.Max(0, doneBytes() - bytes), isInUse);
+        TimeSpan due = throttle.RestAfter(took, Math.Max(0, doneBytes() - bytes));
+        return due > rest ? due : rest;
     }
 
     /// <summary>A scrub that nobody asked for takes ten days, not all that the disks can give.</summary>
