@@ -16,6 +16,9 @@ internal sealed unsafe class EncodedExtent : IDisposable
     private readonly ExtentLayout _layout;
     private readonly ScratchPool _scratch;
     private readonly NativeBuffer _buffer;
+
+    /// <summary>Never freed under a write that hangs on some disk, whoever else has let go of it.</summary>
+    private readonly NativeBuffer _owner;
     private readonly byte* _data;
     private readonly byte* _lastRow;
     private readonly byte* _parity;
@@ -24,6 +27,7 @@ internal sealed unsafe class EncodedExtent : IDisposable
     public EncodedExtent(FragmentHeader header, NativeBuffer data, ScratchPool scratch)
     {
         (_layout, _scratch) = (header.Layout, scratch);
+        _owner = data;
         _data = data.Pointer;
         _headerChecksums = new Checksum[_layout.Width];
         int headersBytes = _layout.Width * _layout.HeaderBytes;
@@ -70,7 +74,11 @@ internal sealed unsafe class EncodedExtent : IDisposable
         return count;
     }
 
-    public void Dispose() => _scratch.Return(_buffer);
+    public void Dispose()
+    {
+        _scratch.Return(_buffer);
+        GC.KeepAlive(_owner);
+    }
 
     private byte* Header(int index) => _buffer.Pointer + (index * _layout.HeaderBytes);
 

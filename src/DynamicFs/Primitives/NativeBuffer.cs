@@ -32,7 +32,16 @@ public sealed unsafe class NativeBuffer : IDisposable
         }
     }
 
+    /// <summary>For those that were in use when their pool was given up: after a failure nobody brings them back.</summary>
+    ~NativeBuffer() => Free();
+
     public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Free()
     {
         if (_pointer == null)
             return;
