@@ -102,6 +102,18 @@ public sealed class PoolUnderTest : IDisposable
 
     public void PutBack(int index) => Directory.Move(Disks[index] + ".pulled", Disks[index]);
 
+    /// <summary>What health says is counted every few seconds; a disk that was slow on a busy machine is SUSPECT for a while.</summary>
+    public void AwaitHealthy(int limitSeconds = 60)
+    {
+        DateTime end = DateTime.UtcNow.AddSeconds(limitSeconds);
+        for (Outcome health = Cli("health", Name); health.ExitCode != 0; health = Cli("health", Name))
+        {
+            if (DateTime.UtcNow > end)
+                throw new CommandException($"not healthy after {limitSeconds} s:\n{health.Output}");
+            Thread.Sleep(300);
+        }
+    }
+
     /// <summary>The process that serves the mount: of this pool's state directory and with /dev/fuse open.</summary>
     public int? DaemonProcess() => Processes.WithVariable("DYNFS_STATE_DIR", StateDirectory).Where(Processes.HasFuseOpen).Select(id => (int?)id).FirstOrDefault();
 

@@ -47,7 +47,7 @@ internal sealed class HealingBatch(MaintenanceParts parts)
 
     public int Count => _restored.Count;
 
-    /// <summary>Bytes read for the extents in the batch.</summary>
+    /// <summary>Bytes read since the last <see cref="Finish"/>, also for extents that nothing could be written of.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>
@@ -133,6 +133,7 @@ internal sealed class HealingBatch(MaintenanceParts parts)
     public IReadOnlyList<HealResult> Finish()
     {
         _results.Clear();
+        Bytes = 0;
         if (_restored.Count == 0)
             return _results;
         KillPoint.Reach("rebuild-before-sync");
@@ -152,7 +153,6 @@ internal sealed class HealingBatch(MaintenanceParts parts)
         KillPoint.Reach("rebuild-before-publish");
         _restored.Clear();
         _carried.Clear();
-        Bytes = 0;
         return _results;
     }
 

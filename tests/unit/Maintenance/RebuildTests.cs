@@ -194,6 +194,23 @@ public sealed class RebuildTests
         pool.AssertReads();
     }
 
+    /// <summary>More than one batch full of extents of which nothing can be written.</summary>
+    [Fact]
+    public void OnFullDisksARebuildEndsAndSaysWhatStaysDegraded()
+    {
+        using HealingPool pool = HealingPool.Create(7, s_scheme, 40_000_000);
+        pool.Open();
+        pool.Engine.Rebuild();
+        pool.Engine.Members[2].SetState(DiskState.Failed);
+        long degraded = pool.Extents().Count(e => Array.Exists(e.Fragments, place => place.DiskIndex == 2));
+        for (int i = 0; i < 7; i++)
+            pool.Disk(i).SetCapacity(pool.Disk(i).Image.UsedBytes);
+        pool.Clock.Advance(TimeSpan.FromSeconds(2));
+        for (int steps = 0; pool.Engine.Rebuilder.Step() != StepOutcome.Idle; steps++)
+            Assert.True(steps < 1000, "the rebuild does not end");
+        Assert.Equal((0L, degraded), (pool.Engine.Rebuilder.Status.RepairedExtents, pool.Engine.Rebuilder.Status.DegradedExtents));
+    }
+
     [Fact]
     public void ADiskThatComesBackWithOldContentIsFilledAgain()
     {
