@@ -22,6 +22,9 @@ internal sealed class KillCampaign : IDisposable
     private readonly KilledPool _pool;
     private readonly IReadOnlyList<IWorkload> _workloads;
     private readonly List<long> _commits = [];
+
+    /// <summary>A disk lost its power while the pool went on, and nobody has told the pool since that it is back.</summary>
+    private bool _hasFailedDisks;
     private readonly Action<string> _log;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
 
@@ -186,8 +189,11 @@ internal sealed class KillCampaign : IDisposable
         try
         {
             JudgeLife();
+            if (_hasFailedDisks)
+                _pool.ReviveDisks();
+            _hasFailedDisks = false;
         }
-        catch (CommandException) when (plan.Point is not null && _pool.Daemon.WasKilled)
+        catch (CommandException) when (plan.Point is not null && _pool.Daemon.IsBeingKilled)
         {
             // Background work came to the point while the mount was looked at.
             EndLife(plan);
@@ -253,6 +259,7 @@ internal sealed class KillCampaign : IDisposable
                 workload.ExpectEnd();
         }
 
+        _hasFailedDisks |= !isAll;
         _pool.Cut(plan.Cut);
         Thread.Sleep(plan.Grace);
         Tally.Cuts++;

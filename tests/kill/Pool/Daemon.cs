@@ -28,6 +28,9 @@ internal sealed class Daemon : IDisposable
     /// <summary>It ended by SIGKILL, from outside or at its point.</summary>
     public bool WasKilled => _process.HasExited && _process.ExitCode == CodeOfKill;
 
+    /// <summary>As <see cref="WasKilled"/>, for one whose mount answers no more: the process may need a moment to be gone.</summary>
+    public bool IsBeingKilled => _process.WaitForExit(TimeSpan.FromSeconds(5)) && WasKilled;
+
     public string LogTail => string.Join('\n', File.ReadLines(_log).TakeLast(40));
 
     /// <summary>Starts a mount. With <paramref name="holds"/> a named point holds the thread instead of killing the process.</summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using DynamicFs.Harness;
 
 namespace DynamicFs.KillTests.Pool;
@@ -87,6 +89,21 @@ internal sealed class KilledPool : IDisposable
     {
         foreach (int index in disks)
             Disks[index].Recover();
+    }
+
+    /// <summary>What an operator does when the power of a disk is back: only SUSPECT returns by itself, and not within the seconds of a life.</summary>
+    public void ReviveDisks()
+    {
+        Outcome look = _pool.Cli(60, "health", _pool.Name, "--json");
+        if (!look.Output.StartsWith('{'))
+            throw new CommandException($"health: {look.Error}");
+        using var health = JsonDocument.Parse(look.Output);
+        foreach (JsonElement disk in health.RootElement.GetProperty("disks").EnumerateArray())
+        {
+            string index = disk.GetProperty("index").GetInt32().ToString(CultureInfo.InvariantCulture);
+            if (disk.GetProperty("present").GetBoolean() && disk.GetProperty("state").GetString() is "SUSPECT" or "DEGRADED" or "FAILED")
+                _pool.Cli(60, "set-disk-health", _pool.Name, index, "HEALTHY", "--reason", "its power is back").Succeeded();
+        }
     }
 
     /// <summary>fsck of the unmounted pool must find nothing worse than what the missing or stale disks explain.</summary>
