@@ -78,6 +78,8 @@ internal sealed record Settings(bool Quick, bool Json, string? Only, int Rounds,
     /// <summary>Time after which a group of rows gets no further round.</summary>
     public TimeSpan GroupBudget => Quick ? TimeSpan.FromSeconds(12) : TimeSpan.FromMinutes(10);
 
+    public int MaintenanceRounds => Quick ? 1 : Rounds;
+
     public bool Wants(params string[] names) => Only is null || names.Contains(Only);
 
     public static Settings? Parse(string[] arguments)

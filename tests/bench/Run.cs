@@ -41,9 +41,8 @@ internal sealed class Run : IDisposable
             Group((side, place) => Take("untar", side, "shell", place, Text(bytes), $"tar -xf {path}"), "untar");
         }
 
-        Group(Maintained, "scrub", "rebuild");
-        if (_settings.Wants("read-p99-rebuild"))
-            Group((side, place) => Disturbed(side, place), "read-p99-rebuild");
+        Group(Maintained, _settings.MaintenanceRounds, "scrub", "rebuild");
+        Group(Disturbed, _settings.MaintenanceRounds, "read-p99-rebuild");
         List<double> mounts = _settings.Wants("mount") ? Mounts() : [];
         Group(Deletes, "delete");
         return new Results([.. Settings.Names.Where(name => _settings.Wants(name)).Select(name => name == "mount" ? MountRow(mounts) : name == "read-p99-rebuild" ? LatencyRow(name) : ToRow(name))],
@@ -52,12 +51,14 @@ internal sealed class Run : IDisposable
 
     public void Dispose() => _pool.Dispose();
 
-    private void Group(Action<Side, string> rows, params string[] names)
+    private void Group(Action<Side, string> rows, params string[] names) => Group(rows, _settings.Rounds, names);
+
+    private void Group(Action<Side, string> rows, int rounds, params string[] names)
     {
         if (!_settings.Wants(names))
             return;
         var spent = Stopwatch.StartNew();
-        for (int round = 0; round < _settings.Rounds && (round == 0 || spent.Elapsed < _settings.GroupBudget); round++)
+        for (int round = 0; round < rounds && (round == 0 || spent.Elapsed < _settings.GroupBudget); round++)
         {
             Progress($"{string.Join(' ', names)}: round {round + 1}");
             foreach (Side side in round % 2 == 0 ? (Side[])[_plain, _pool] : [_pool, _plain])
