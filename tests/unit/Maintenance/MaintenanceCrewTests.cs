@@ -38,6 +38,23 @@ public sealed class MaintenanceCrewTests
     }
 
     [Fact]
+    public void NothingIsUnderWayWhenItReturns()
+    {
+        using var crew = new MaintenanceCrew(3);
+        Thread caller = Thread.CurrentThread;
+        for (int round = 0; round < 3; round++)
+        {
+            int ended = 0;
+            crew.Run(20, _ =>
+            {
+                Thread.Sleep(Thread.CurrentThread == caller ? 2 : 60);
+                Interlocked.Increment(ref ended);
+            });
+            Assert.Equal(20, ended);
+        }
+    }
+
+    [Fact]
     public void AFailureComesWhenAllHaveEnded()
     {
         using var crew = new MaintenanceCrew(3);
