@@ -50,10 +50,11 @@ internal sealed class RoundPlans(Random random, bool allDisks = false, bool read
         new("delete-before-fragments", 12), new("delete-after-fragments", 12),
     ];
 
-    /// <summary>Points of rebuild, which a life comes to when disks are away.</summary>
+    /// <summary>Points of rebuild and of orphan collection, which a life comes to when disks are away, or were.</summary>
     public static IReadOnlyList<NamedPoint> Rebuilding { get; } =
     [
         new("rebuild-before-sync", 3), new("rebuild-before-publish", 3), new("rebuild-in-commit", 2), new("rebuild-before-delete", 4),
+        new("orphan-after-quarantine", 6),
     ];
 
     /// <summary>Points of joining and leaving, which no plan comes to yet.</summary>
