@@ -23,6 +23,9 @@ internal sealed class KillCampaign : IDisposable
     private readonly IReadOnlyList<IWorkload> _workloads;
     private readonly List<long> _commits = [];
 
+    /// <summary>The workloads were started in this life; what they say otherwise is of an earlier one.</summary>
+    private bool _isWorking;
+
     /// <summary>A disk lost its power while the pool went on, and nobody has told the pool since that it is back.</summary>
     private bool _hasFailedDisks;
     private readonly Action<string> _log;
@@ -204,6 +207,7 @@ internal sealed class KillCampaign : IDisposable
 
     private void Live(RoundPlan plan)
     {
+        _isWorking = true;
         foreach (IWorkload workload in _workloads)
             workload.Start(_pool.MountPoint);
         var clock = Stopwatch.StartNew();
@@ -246,7 +250,9 @@ internal sealed class KillCampaign : IDisposable
         Tally.Kills++;
         if (!wasKilled)
             throw Violation($"the daemon ended by itself:\n{log}");
-        if (_workloads.Select(workload => workload.Failure(diedItself)).FirstOrDefault(failure => failure is not null) is { } failure)
+        bool wasWorking = _isWorking;
+        _isWorking = false;
+        if (wasWorking && _workloads.Select(workload => workload.Failure(diedItself)).FirstOrDefault(failure => failure is not null) is { } failure)
             throw Violation($"{plan}: {failure}\n{_pool.Daemon.LogTail}");
     }
 
