@@ -34,7 +34,6 @@ public sealed class DisksUnderLoadTests(MountRun run)
 
     [Theory]
     [InlineData(0)]
-    [InlineData(4)]
     public void A_disk_that_is_unmounted_is_failed_and_nothing_lands_in_its_place(int disk)
     {
         using PoolUnderTest pool = run.NewPool();
@@ -70,7 +69,6 @@ public sealed class DisksUnderLoadTests(MountRun run)
 
     [Theory]
     [InlineData(0)]
-    [InlineData(5)]
     public void A_disk_that_is_full_to_the_last_byte_is_routed_around(int disk)
     {
         using PoolUnderTest pool = run.NewPool(7);
