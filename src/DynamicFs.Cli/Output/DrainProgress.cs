@@ -13,7 +13,7 @@ internal static class DrainProgress
     private static readonly TimeSpan s_stall = TimeSpan.FromSeconds(15);
 
     /// <summary>So long after the last move, with no pass under way, nothing more will come.</summary>
-    private static readonly TimeSpan s_end = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_end = TimeSpan.FromSeconds(5);
 
     private const int MaxListed = 20;
 

@@ -121,6 +121,18 @@ public sealed class PoolMaintenanceTests
     }
 
     [Fact]
+    public void ADrainThatCannotEndSaysWhatStays()
+    {
+        using var disks = new PoolOnDisk(6, "rs:4+2");
+        disks.Write("file", Large);
+        CliRun drain = disks.Cli("disk", "drain", "tank", "5", "--force");
+        Assert.Equal(1, drain.ExitCode);
+        Assert.Contains("stay on the disk", drain.Out, StringComparison.Ordinal);
+        Assert.Contains("no HEALTHY disk with room is left", drain.Out, StringComparison.Ordinal);
+        Assert.Equal(21, disks.Cli("disk", "remove", "tank", "5").ExitCode);
+    }
+
+    [Fact]
     public void FsckRebuildMakesThePoolWhole()
     {
         using var disks = new PoolOnDisk(6);
