@@ -60,6 +60,8 @@ internal sealed class KillCampaign : IDisposable
         _log($"round {Tally.Rounds}: {plan}");
         try
         {
+            if (_hasFailedDisks)
+                ReviveDisks();
             _pool.SetAway(plan.Away);
             KillMounts(plan);
             MountToJudge(plan);
@@ -180,6 +182,18 @@ internal sealed class KillCampaign : IDisposable
         }
     }
 
+    /// <summary>A life of its own, in which an operator says that the disks are well again; no point holds it.</summary>
+    private void ReviveDisks()
+    {
+        _pool.SetAway([]);
+        _pool.Mount();
+        JudgeLife();
+        _pool.ReviveDisks();
+        _pool.Daemon.Kill();
+        Tally.Kills++;
+        _hasFailedDisks = false;
+    }
+
     /// <summary>Mounts and judges. A life that comes to its point before it serves ends there, and the next one has none.</summary>
     private void MountToJudge(RoundPlan plan)
     {
@@ -192,9 +206,6 @@ internal sealed class KillCampaign : IDisposable
         try
         {
             JudgeLife();
-            if (_hasFailedDisks)
-                _pool.ReviveDisks();
-            _hasFailedDisks = false;
         }
         catch (CommandException) when (plan.Point is not null && _pool.Daemon.IsBeingKilled)
         {
