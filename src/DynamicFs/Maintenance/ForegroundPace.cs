@@ -34,7 +34,7 @@ internal sealed class ForegroundPace(ForegroundLatency latency, TimeProvider tim
     private readonly CallTimes[] _quietBefore = new CallTimes[ForegroundLatency.KindCount];
     private readonly CallTimes[] _disturbedBefore = new CallTimes[ForegroundLatency.KindCount];
     private long _seenCount;
-    private DateTimeOffset _usedAt = DateTimeOffset.MinValue;
+    private long? _usedAt;
     private volatile bool _isInUse;
 
     /// <summary>Of the time, from <see cref="LeastShare"/> to 1.</summary>
@@ -61,11 +61,10 @@ internal sealed class ForegroundPace(ForegroundLatency latency, TimeProvider tim
 
     private void Look()
     {
-        DateTimeOffset now = time.GetUtcNow();
         long count = latency.Count;
         if (count != _seenCount || latency.PendingCount > 0)
-            (_seenCount, _usedAt) = (count, now);
-        bool isInUse = now - _usedAt < IdleAfter;
+            (_seenCount, _usedAt) = (count, time.GetTimestamp());
+        bool isInUse = _usedAt is { } usedAt && time.GetElapsedTime(usedAt) < IdleAfter;
         if (isInUse != _isInUse)
         {
             Share = isInUse ? FirstShare : 1;
