@@ -12,6 +12,9 @@ public sealed class CrashCampaign
     /// <summary>Most states that are tried at one crash point.</summary>
     public int StatesPerPoint { get; init; } = 12;
 
+    /// <summary>For the hunt after a broken step: few states at each point, so that all of a workload is soon come by.</summary>
+    public const int StatesPerPointOfHunt = 4;
+
     public int Threads { get; init; } = 2;
 
     /// <summary>Stops after so many violations.</summary>
@@ -41,7 +44,7 @@ public sealed class CrashCampaign
     }
 
     /// <summary>All crash points of one seed.</summary>
-    public void RunSeed(int seed, CampaignReport report, Func<bool>? isOver = null) => RunPlan(new RunPlan(seed, Operations), report, isOver);
+    public void RunSeed(int seed, CampaignReport report, Func<bool>? isOver = null) => RunPlan(new RunPlan(seed, Operations, hasMaintenance: true), report, isOver);
 
     /// <summary>Judges the one state of a case, or all of its workload when it names no moment.</summary>
     public CampaignReport Replay(CrashCase replayed)
@@ -105,7 +108,7 @@ public sealed class CrashCampaign
         }
         catch (Exception e)
         {
-            var recorded = new CrashCase(plan.Seed, plan.Operations) { Skipped = [.. plan.Skipped.Order()] };
+            var recorded = CrashCase.Of(plan);
             lock (report)
                 report.Violations.Add(new CrashViolation(recorded.ToString(), $"while the workload was recorded: {e}") { Case = recorded });
             return null;
@@ -116,7 +119,7 @@ public sealed class CrashCampaign
     private bool RunPoint(
         RecordedRun run, CrashPoint point, IReadOnlyList<long> at, HashSet<ulong> seen, Random random, CampaignReport report, Func<bool>? isOver)
     {
-        var found = new CrashCase(run.Plan.Seed, run.Plan.Operations) { Skipped = [.. run.Plan.Skipped.Order()], At = at };
+        CrashCase found = CrashCase.Of(run.Plan) with { At = at };
         int taken = 0;
         foreach (CrashSelection selection in Choose(point, run.Plan.Seed, random))
         {

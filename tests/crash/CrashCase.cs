@@ -11,15 +11,22 @@ public sealed record CrashCase(int Seed, int Operations)
     public const int DefaultOperations = 20;
 
     public IReadOnlyList<int> Skipped { get; init; } = [];
+
+    /// <summary>The workload has maintenance in it; lines that were kept before there was any have none.</summary>
+    public bool HasMaintenance { get; init; }
+
     public IReadOnlyList<long> At { get; init; } = [];
     public string Fates { get; init; } = "";
     public IReadOnlyList<Damage> Damages { get; init; } = [];
 
-    public RunPlan Plan => new(Seed, Operations, Skipped.ToHashSet());
+    public RunPlan Plan => new(Seed, Operations, Skipped.ToHashSet(), HasMaintenance);
+
+    /// <summary>The whole workload of a plan.</summary>
+    public static CrashCase Of(RunPlan plan) => new(plan.Seed, plan.Operations) { Skipped = [.. plan.Skipped.Order()], HasMaintenance = plan.HasMaintenance };
 
     public override string ToString()
     {
-        string text = $"seed={Seed} ops={Operations}";
+        string text = $"seed={Seed} ops={Operations}{(HasMaintenance ? " maintenance=1" : "")}";
         if (Skipped.Count > 0)
             text += $" skip={string.Join('+', Skipped)}";
         if (At.Count > 0)
@@ -59,6 +66,8 @@ public sealed record CrashCase(int Seed, int Operations)
                 return found with { Seed = (int)seed };
             case "ops" when Number(value) is > 0 and <= 10_000 and var operations:
                 return found with { Operations = (int)operations };
+            case "maintenance" when Number(value) is 0 or 1:
+                return found with { HasMaintenance = value == "1" };
             case "skip" when Numbers(value) is { } skipped:
                 return found with { Skipped = [.. skipped.Select(n => (int)n)] };
             case "at" when Numbers(value) is { } at:

@@ -1,4 +1,5 @@
 using DynamicFs.CrashTests.Simulation;
+using DynamicFs.Maintenance;
 using DynamicFs.Primitives;
 
 namespace DynamicFs.CrashTests;
@@ -16,6 +17,7 @@ public sealed record CrashViolation(string Reproduce, string What)
 public sealed class CrashJudge
 {
     private const int OperationsAfter = 5;
+    private const int MaxSteps = 60;
 
     private readonly RecordedRun _run;
     private readonly CrashCase _case;
@@ -104,7 +106,7 @@ public sealed class CrashJudge
         Generation seen = _case.At.Min() % 2 == 0 ? Generation.None : _run.NewestSeen(_case.At.Min());
         try
         {
-            using EnginePool engine = EnginePool.Open(_run.Pool, RecordedRun.Disks(_world, _missing), newestSeen: seen);
+            using EnginePool engine = _run.Open(_world, _missing, newestSeen: seen);
             return $"mounted for writing without disks {string.Join('+', _missing.Order())}";
         }
         catch (PoolException)
@@ -149,10 +151,13 @@ public sealed class CrashJudge
         return after == model.Describe() ? null : $"after going on from\n{second}\nwith\n{string.Join('\n', workload.History)}\nthe tree is\n{after}\nand not\n{model.Describe()}";
     }
 
-    /// <summary>With all disks there, a rebuild makes every copy good again.</summary>
+    /// <summary>With all disks there, a rebuild that reads everything makes every copy good again; and so does a scrub that repairs, with a rebuild for what was never written.</summary>
     private string? CheckHealed(EnginePool engine)
     {
-        bool isAtRest = engine.TryRebuild(readsAll: true);
+        bool isByScrub = _case.At.Min() % 2 == 0;
+        if (isByScrub && engine.TryScrub(step => Drive(engine, step)) is null && IsWhole)
+            return "the scrub does not come to an end";
+        bool isAtRest = engine.TryRebuild(readsAll: !isByScrub);
         if (_missing.Count > 0 || engine.Members.Any(member => !member.IsWritable))
             return null;
         if (!isAtRest)
@@ -160,7 +165,38 @@ public sealed class CrashJudge
         if (engine.Files.SyncAll() is var errno and not Errno.None)
             return $"the commit after the rebuild answers {errno}: {engine.Files.Failure}";
         List<string> problems = EngineCheck.Run(engine, EngineCheck.Scope.Healed, readData: true);
-        return problems.Count == 0 ? null : $"after the rebuild {problems.Count} problems: {string.Join("; ", problems.Take(4))}";
+        return problems.Count == 0 ? CheckCollected(engine) : $"after the {(isByScrub ? "scrub" : "rebuild")} {problems.Count} problems: {string.Join("; ", problems.Take(4))}";
+    }
+
+    /// <summary>Orphans can be told from what is needed, and without them nothing is left over.</summary>
+    private string? CheckCollected(EnginePool engine)
+    {
+        try
+        {
+            engine.Orphans.Collect(engine.Orphans.Detect(), TimeSpan.Zero);
+        }
+        catch (PoolException e) when (e.Id == ErrorId.OrphansUnknown && !IsWhole)
+        {
+            return null;
+        }
+
+        List<string> problems = [];
+        EngineCheck.CheckLeftovers(engine, problems, []);
+        return problems.Count == 0 ? null : $"after the collection of orphans {problems.Count} problems: {string.Join("; ", problems.Take(4))}";
+    }
+
+    private static bool Drive(EnginePool engine, Func<StepOutcome> step)
+    {
+        for (int i = 0; i < MaxSteps; i++)
+        {
+            StepOutcome outcome = step();
+            if (outcome == StepOutcome.Idle)
+                return true;
+            if (outcome == StepOutcome.Waiting && engine.Files.SyncAll() != Errno.None)
+                return false;
+        }
+
+        return false;
     }
 
     private string? ThirdMount(ModelFileSystem model)
@@ -172,7 +208,7 @@ public sealed class CrashJudge
         return engine.Files.IsReadOnly ? null : Check(engine, readData: true);
     }
 
-    private EnginePool Open() => EnginePool.Open(_run.Pool, RecordedRun.Disks(_world, _missing));
+    private EnginePool Open() => _run.Open(_world, _missing);
 
     private int StateOf(string tree) => _run.FindState(ModelFileSystem.Digest(tree), _case.At.Min(), _case.At.Max());
 
@@ -181,7 +217,7 @@ public sealed class CrashJudge
         Errno errno = engine.Files.SyncAll();
         if (errno != Errno.None)
             return $"the first commit after the mount answers {errno}: {engine.Files.Failure}";
-        List<string> problems = EngineCheck.Run(engine, IsWhole ? EngineCheck.Scope.Whole : EngineCheck.Scope.Readable, readData);
+        List<string> problems = EngineCheck.Run(engine, IsWhole ? EngineCheck.Scope.Whole : EngineCheck.Scope.Readable, readData, _run.Plan.Maintenance.MovesFragments);
         return problems.Count == 0 ? null : $"{problems.Count} problems: {string.Join("; ", problems.Take(4))}";
     }
 

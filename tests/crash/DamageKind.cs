@@ -14,6 +14,9 @@ public enum DamageKind
     /// <summary>Bytes of one file are wrong.</summary>
     Flipped,
 
+    /// <summary>Bytes of all pages that are there are wrong, or of all fragments.</summary>
+    Rotten,
+
     /// <summary>Sectors of one file cannot be read.</summary>
     Unreadable,
 

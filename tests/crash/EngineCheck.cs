@@ -1,5 +1,6 @@
 using DynamicFs.Disks;
 using DynamicFs.Extents;
+using DynamicFs.Maintenance;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 
@@ -23,7 +24,8 @@ internal static class EngineCheck
     /// <param name="engine">With nothing uncommitted.</param>
     /// <param name="scope">What may be asked of these disks.</param>
     /// <param name="readData">Reads every block of every fragment.</param>
-    public static List<string> Run(EnginePool engine, Scope scope, bool readData)
+    /// <param name="mayHaveOrphans">Fragments changed their disks: a power cut may have left files to the collection of orphans, which has to find all of them.</param>
+    public static List<string> Run(EnginePool engine, Scope scope, bool readData, bool mayHaveOrphans = false)
     {
         var problems = new List<string>();
         RootRecord root = engine.Metadata.Root;
@@ -52,13 +54,15 @@ internal static class EngineCheck
         }
 
         if (scope == Scope.Whole)
-            CheckLeftovers(engine, problems);
+            CheckLeftovers(engine, problems, mayHaveOrphans ? engine.Orphans.Detect() : []);
         return problems;
     }
 
-    private static void CheckLeftovers(EnginePool engine, List<string> problems)
+    /// <summary>Nothing in tmp, and no fragment that nothing refers to but these orphans.</summary>
+    public static void CheckLeftovers(EnginePool engine, List<string> problems, IReadOnlyCollection<Orphan> orphans)
     {
-        var known = new HashSet<(int Disk, string Path)>();
+        HashSet<(int Disk, string Path)> known = [.. orphans.Select(orphan => (orphan.File.Disk.Index, orphan.File.Path))];
+        known.UnionWith(engine.Files.Catalog.ParkedFragments(new Generation(ulong.MaxValue), int.MaxValue).Select(parked => (parked.DiskIndex, FragmentName.File(parked.Extent, parked.Index))));
         engine.Files.Catalog.ForEach(default, (record, _) =>
         {
             for (int i = 0; i < record.Fragments.Length; i++)

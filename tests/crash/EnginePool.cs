@@ -16,11 +16,15 @@ public sealed partial class EnginePool : IDisposable
 {
     private readonly MetadataStore _metadata;
     private readonly ExtentStore _extents;
-    private readonly IReadOnlyList<MemberDisk> _members;
+    private readonly MemberTable _members;
 
-    private EnginePool(PoolId pool, IReadOnlyList<MemberDisk> members, MetadataStore metadata, TimeProvider time, bool isReadOnly, bool readsBackDirect)
+    private static readonly string[] _folders = [DiskLayout.Fragments, DiskLayout.Temporary, DiskLayout.Quarantine];
+
+    private readonly PoolId _pool;
+
+    private EnginePool(PoolId pool, MemberTable members, MetadataStore metadata, TimeProvider time, bool isReadOnly, bool readsBackDirect)
     {
-        (_members, _metadata) = (members, metadata);
+        (_pool, _members, _metadata) = (pool, members, metadata);
         metadata.ProblemReported += problem => LogProblem(Log, problem);
         foreach (string problem in metadata.Problems)
             LogProblem(Log, problem);
@@ -73,6 +77,63 @@ public sealed partial class EnginePool : IDisposable
         Rebalancer.Request();
         Run(Rebalancer.Step);
         return Rebalancer.Status;
+    }
+
+    /// <summary>Verifies everything and repairs it, also while disks fail: ends a scrub that a crash interrupted first. Null when it did not come to its end.</summary>
+    /// <param name="drive">Steps a worker until it is at rest; false when that cannot be had.</param>
+    internal ScrubStatus? TryScrub(Func<Func<StepOutcome>, bool> drive)
+    {
+        if (Scrubber.Status.IsActive && !drive(Scrubber.Step))
+            return null;
+        Scrubber.Request(new ScrubRequest { Repairs = true });
+        return drive(Scrubber.Step) && Scrubber.Status.Phase == ScrubPhase.Done ? Scrubber.Status : null;
+    }
+
+    /// <summary>As <c>disk offline</c>: the pool goes on without the disk.</summary>
+    internal void Detach(int index)
+    {
+        MemberDisk before = _members[index];
+        Replace(before, new MemberDisk(index, before.Id, before.Name, null, DiskState.Suspect, new DiskQueue(before.Name, threads: 0)));
+    }
+
+    /// <summary>As <c>disk online</c>: a disk that was away, or another opener of the same one, is back.</summary>
+    internal void Attach(int index, IDisk disk)
+    {
+        MemberDisk before = _members[index];
+        Replace(before, new MemberDisk(index, before.Id, before.Name, disk, DiskState.Healthy, new DiskQueue(before.Name, threads: 0)));
+    }
+
+    /// <summary>As <c>disk add</c>, but for the label: its directories, then the commit whose root names it.</summary>
+    internal Errno Join(IDisk disk)
+    {
+        MakeDirectories(disk, _folders.Except(disk.List("").Select(entry => entry.Name)));
+        _members.Put(MemberOf(_pool, _members.Count, disk));
+        _metadata.ChangeMembers([.. _members.Select(member => member.Id)]);
+        return Publish();
+    }
+
+    /// <summary>In the order in which an open pool does it: what was being written to the old one is placed elsewhere by the end of a commit.</summary>
+    private void Replace(MemberDisk before, MemberDisk after)
+    {
+        _members.Put(after);
+        before.Retire();
+        Publish();
+        _metadata.Detach(before);
+        _extents.Detach(before.Index);
+    }
+
+    /// <summary>A commit although no file changed.</summary>
+    private Errno Publish()
+    {
+        try
+        {
+            Files.Commits.Commit(force: true);
+            return Errno.None;
+        }
+        catch (PoolException)
+        {
+            return Errno.EIO;
+        }
     }
 
     private bool Run(Func<StepOutcome> step)
@@ -132,13 +193,9 @@ public sealed partial class EnginePool : IDisposable
     /// <summary>Writes generation 1 to empty disks and opens the pool.</summary>
     public static EnginePool Create(PoolId pool, IReadOnlyList<IDisk?> disks, RedundancyScheme scheme, TimeProvider? time = null, bool readsBackDirect = false)
     {
-        IReadOnlyList<MemberDisk> members = MembersOf(pool, disks);
+        MemberTable members = MembersOf(pool, disks);
         foreach (IDisk? disk in disks)
-        {
-            foreach (string folder in (string[])["fragments", "tmp", "quarantine"])
-                disk!.MakeDirectory(folder);
-            disk!.SyncDirectory("");
-        }
+            MakeDirectories(disk!, _folders);
 
         var shape = new PoolShape([.. members.Select(m => m.Id)], scheme, [.. Enumerable.Range(0, Math.Min(disks.Count, scheme.Tolerance + 1))]);
         MetadataOptions options = Options(time, isReadOnly: false);
@@ -150,9 +207,17 @@ public sealed partial class EnginePool : IDisposable
     }
 
     /// <summary>Opens the pool as a mount does: newest root, journal, leftovers.</summary>
-    public static EnginePool Open(PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false, Generation newestSeen = default, bool readsBackDirect = false)
+    /// <param name="founders">With so many disks the pool was made; whether the others are members says the newest root. Null: all are.</param>
+    public static EnginePool Open(
+        PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false, Generation newestSeen = default, bool readsBackDirect = false, int? founders = null)
     {
-        IReadOnlyList<MemberDisk> members = MembersOf(pool, disks);
+        if (founders < disks.Count)
+        {
+            Root? newest = disks.OfType<IDisk>().Select(disk => RootPeek.Newest(disk, pool)).OfType<Root>().MaxBy(root => root.Generation.Value);
+            disks = [.. disks.Take(newest?.Public.Shape.Members.Count ?? founders.Value)];
+        }
+
+        MemberTable members = MembersOf(pool, disks);
         MetadataStore metadata = MetadataStore.Open(pool, members, newestSeen, Options(time, isReadOnly));
         return new EnginePool(pool, members, metadata, time ?? TimeProvider.System, isReadOnly, readsBackDirect);
     }
@@ -168,17 +233,20 @@ public sealed partial class EnginePool : IDisposable
 
     private static MetadataOptions Options(TimeProvider? time, bool isReadOnly) => new(CacheBytes: 8 << 20, Time: time, ReadOnly: isReadOnly);
 
-    private static List<MemberDisk> MembersOf(PoolId pool, IReadOnlyList<IDisk?> disks)
-    {
-        var members = new List<MemberDisk>();
-        for (int i = 0; i < disks.Count; i++)
-        {
-            byte[] id = pool.Value.ToByteArray();
-            id[0] = (byte)i;
-            members.Add(new MemberDisk(i, new DiskId(new Guid(id)), $"d{i + 1}", disks[i], DiskState.Healthy, new DiskQueue($"d{i + 1}", threads: 0)));
-        }
+    private static MemberTable MembersOf(PoolId pool, IReadOnlyList<IDisk?> disks) => new(disks.Select((disk, index) => MemberOf(pool, index, disk)));
 
-        return members;
+    private static MemberDisk MemberOf(PoolId pool, int index, IDisk? disk)
+    {
+        byte[] id = pool.Value.ToByteArray();
+        id[0] = (byte)index;
+        return new MemberDisk(index, new DiskId(new Guid(id)), $"d{index + 1}", disk, DiskState.Healthy, new DiskQueue($"d{index + 1}", threads: 0));
+    }
+
+    private static void MakeDirectories(IDisk disk, IEnumerable<string> folders)
+    {
+        foreach (string folder in folders)
+            disk.MakeDirectory(folder);
+        disk.SyncDirectory("");
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]

@@ -43,7 +43,9 @@ internal static class Program
                 Console.Error.WriteLine(StateDamage.FaultOf(damage));
         }
 
-        var campaign = new CrashCampaign { MaxViolations = options.Canary is null ? 8 : 1, Threads = options.Threads };
+        var campaign = options.Canary is null
+            ? new CrashCampaign { MaxViolations = 8, Threads = options.Threads }
+            : new CrashCampaign { MaxViolations = 1, Threads = options.Threads, StatesPerPoint = CrashCampaign.StatesPerPointOfHunt };
         CampaignReport report = options.Replay is { } replayed ? campaign.Replay(replayed) : campaign.Run(options.Seed, options.States, options.Time);
         var violations = report.Violations.Select(violation => options.Shrink && violation.Case is not null ? CaseShrinker.Shrink(violation, TimeSpan.FromSeconds(60)) : violation).ToList();
         if (options.Json)
@@ -90,7 +92,7 @@ internal static class Program
         foreach (string name in Canary.All)
         {
             SetCanary(name);
-            CampaignReport report = new CrashCampaign { MaxViolations = 1, Threads = options.Threads }.Run(options.Seed, options.States, options.Time);
+            CampaignReport report = new CrashCampaign { MaxViolations = 1, Threads = options.Threads, StatesPerPoint = CrashCampaign.StatesPerPointOfHunt }.Run(options.Seed, options.States, options.Time);
             bool isCaught = report.Violations.Count > 0;
             isEachCaught &= isCaught;
             results.Add(new { Name = name, Caught = isCaught, report.States, Seconds = Math.Round(report.Seconds, 1), What = isCaught ? report.Violations[0].What.Split('\n')[0] : "" });

@@ -7,6 +7,9 @@ namespace DynamicFs.CrashTests;
 /// <summary>The workload met something wrong while it was recorded: in an operation, or after a power cut in the middle of it.</summary>
 public sealed class RunException(string message, Exception? inner = null) : Exception(message, inner);
 
+/// <summary>The power goes in the middle of a call: nothing that the engine does from here on reaches a disk.</summary>
+public sealed class PowerCutException : Exception;
+
 /// <summary>
 /// A workload that ran once on simulated disks, with everything needed to judge any moment of it: which model states a crash at that moment may
 /// leave. It may have several lives, with power cuts, missing and failing disks between and in them.
@@ -23,7 +26,7 @@ public sealed class RecordedRun
     private RecordedRun(RunPlan plan)
     {
         Plan = plan;
-        World = new SimulatedWorld(plan.Disks, plan.Seed) { KeepsHistory = true };
+        World = new SimulatedWorld(plan.Disks + (plan.Maintenance.HasJoining ? 1 : 0), plan.Seed) { KeepsHistory = true };
         byte[] id = new byte[16];
         new Random(plan.Seed).NextBytes(id);
         Pool = new PoolId(new Guid(id));
@@ -50,7 +53,7 @@ public sealed class RecordedRun
     public static RecordedRun Record(RunPlan plan)
     {
         var run = new RecordedRun(plan);
-        run._engine = EnginePool.Create(run.Pool, Disks(run.World), plan.Scheme, readsBackDirect: plan.ReadsBackDirect);
+        run._engine = EnginePool.Create(run.Pool, [.. Disks(run.World).Take(plan.Disks)], plan.Scheme, readsBackDirect: plan.ReadsBackDirect);
         try
         {
             run.Run();
@@ -93,6 +96,10 @@ public sealed class RecordedRun
     public static IReadOnlyList<IDisk?> Disks(SimulatedWorld world, IReadOnlyCollection<int>? missing = null) =>
         [.. Enumerable.Range(0, world.DiskCount).Select(i => missing is not null && missing.Contains(i) ? null : (IDisk)world.Open(i))];
 
+    /// <summary>Opens the pool of this run on disks as they were some time, without those that are away.</summary>
+    public EnginePool Open(SimulatedWorld world, IReadOnlyCollection<int>? missing = null, bool isReadOnly = false, Generation newestSeen = default) =>
+        EnginePool.Open(Pool, Disks(world, missing), isReadOnly: isReadOnly, newestSeen: newestSeen, founders: Plan.Disks);
+
     private void Run()
     {
         _workload = new Workload(Plan.Seed, _engine.Files) { MaxFileBytes = Plan.Seed % 3 == 0 ? 250_000 : 60_000, Rebuild = () => _engine.TryRebuild() };
@@ -115,6 +122,8 @@ public sealed class RecordedRun
     /// <summary>One operation, and what happens before it. False when the run ends here.</summary>
     private bool Do(int index)
     {
+        if (Plan.Maintenance.At(index) is { } care && _engine.CanWrite)
+            Maintain(care, index);
         if (Plan.EventAt(index) is { } happening)
             Happen(happening, index);
         if (Plan.IsShort && index == Plan.ShortageAt)
@@ -154,6 +163,38 @@ public sealed class RecordedRun
     /// <summary>Too few disks to write: the operations up to the next life are left out.</summary>
     private bool HasLaterLife(int index) => Enumerable.Range(index + 1, Plan.Operations).Any(i => Plan.EventAt(i) is { Kind: not RunEventKind.Fault });
 
+    /// <summary>Maintenance before an operation; nothing that a program sees changes. The power may go in the middle of it.</summary>
+    private void Maintain(MaintenanceEvent care, int index)
+    {
+        _workload.History.Add($"{care.Kind} of disk {care.Disk}{(care.CutAfter is { } calls ? $", power cut after {calls} calls" : "")}");
+        Fault? cut = care.CutAfter is { } nth
+            ? World.Inject(new Fault(FaultKind.Call, DiskCalls.Changes | DiskCalls.Barriers) { Nth = nth, Times = long.MaxValue, Action = () => throw new PowerCutException() })
+            : null;
+        try
+        {
+            new Caretaker(_engine, Plan, World, Acknowledge).Do(care);
+        }
+        catch (Exception) when (cut is { HitCount: > 0 })
+        {
+        }
+        catch (Exception e)
+        {
+            throw new RunException($"{care.Kind} before operation {index}: {e}\n{_engine.Files.Failure}", e);
+        }
+
+        if (cut is { HitCount: > 0 })
+            Happen(new RunEvent(RunEventKind.PowerCut, null, care.Missing, care.Seed), index);
+        else if (cut is not null)
+            World.Remove(cut);
+    }
+
+    private void Acknowledge()
+    {
+        _workload.Acknowledge();
+        _acknowledged.Add((World.Mark("acknowledged"), _workload.AcknowledgedIndex));
+        NoteGeneration();
+    }
+
     private void Happen(RunEvent happening, int index)
     {
         if (happening.Kind == RunEventKind.Fault)
@@ -184,7 +225,7 @@ public sealed class RecordedRun
         string tree;
         try
         {
-            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing), readsBackDirect: Plan.ReadsBackDirect);
+            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing), readsBackDirect: Plan.ReadsBackDirect, founders: Plan.Disks);
             tree = FileSystemReader.Describe(_engine.Files);
         }
         catch (Exception e)

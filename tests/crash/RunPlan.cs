@@ -45,13 +45,21 @@ public sealed class RunPlan
     private readonly List<Fault> _shortages = [];
     private int[] _spared = [];
 
-    public RunPlan(int seed, int operations, IReadOnlySet<int>? skipped = null)
+    public RunPlan(int seed, int operations, IReadOnlySet<int>? skipped = null, bool hasMaintenance = false)
     {
-        (Seed, Operations, Skipped) = (seed, operations, skipped ?? new HashSet<int>());
+        (Seed, Operations, Skipped, HasMaintenance) = (seed, operations, skipped ?? new HashSet<int>(), hasMaintenance);
         (Disks, Scheme) = _shapes[(uint)seed % _shapes.Length];
         var random = new Random(unchecked((seed * 7919) + 1));
         if (TryMakeShort(random))
             return;
+        TellStory(random);
+        if (hasMaintenance)
+            Maintenance = new MaintenancePlan(this);
+    }
+
+    /// <summary>What goes wrong: nothing in four of ten seeds, else up to four things.</summary>
+    private void TellStory(Random random)
+    {
         int story = random.Next(10);
         if (story < 4)
             return;
@@ -59,7 +67,7 @@ public sealed class RunPlan
         int victims = IsOverload ? 0 : random.Next(story < 6 ? 1 : Scheme.Tolerance + 1);
         Victims = [.. Enumerable.Range(0, Disks).OrderBy(_ => random.Next()).Take(victims).Order()];
         for (int count = random.Next(1, 5); count > 0; count--)
-            _events[random.Next(1, Math.Max(2, operations))] = MakeEvent(random);
+            _events[random.Next(1, Math.Max(2, Operations))] = MakeEvent(random);
     }
 
     /// <summary>
@@ -77,7 +85,8 @@ public sealed class RunPlan
             12 => (new Fault(FaultKind.LostSync, DiskCalls.Sync) { PathPrefix = (Seed / 16 % 3) switch { 0 => "journal", 1 => "meta", _ => "roots" } }, Disks, 0),
             _ => (null, 0, 0),
         };
-        if (fault is null || Scheme.Tolerance == 0)
+        bool isPointless = quorum == 1 && fault?.PathPrefix == "roots" && fault.Kind == FaultKind.Fail;
+        if (fault is null || Scheme.Tolerance == 0 || isPointless)
             return false;
         int[] order = [.. Enumerable.Range(0, Disks).OrderBy(_ => random.Next())];
         _shortages.AddRange(order.Take(broken).Select(disk => fault with { Disk = disk, Times = long.MaxValue }));
@@ -100,11 +109,16 @@ public sealed class RunPlan
     public IReadOnlyList<Fault> Shortages => _shortages;
     public int Operations { get; }
     public IReadOnlySet<int> Skipped { get; }
+
+    /// <summary>Lines of cases that were kept before there was maintenance have none.</summary>
+    public bool HasMaintenance { get; }
+
+    public MaintenancePlan Maintenance { get; } = MaintenancePlan.None;
     public int Disks { get; }
     public RedundancyScheme Scheme { get; }
 
     /// <summary>Disks that may fail, lie or be away in this run; what is damaged in a post-crash state on top is among them.</summary>
-    public IReadOnlyList<int> Victims { get; } = [];
+    public IReadOnlyList<int> Victims { get; private set; } = [];
 
     /// <summary>More may fail at once than the policy survives: operations may be refused; what was acknowledged must be there.</summary>
     public bool IsOverload { get; private set; }

@@ -1,4 +1,8 @@
+using System.Buffers.Binary;
 using DynamicFs.CrashTests.Simulation;
+using DynamicFs.Disks;
+using DynamicFs.Extents;
+using DynamicFs.Metadata;
 
 namespace DynamicFs.CrashTests;
 
@@ -16,7 +20,7 @@ public static class StateDamage
             return [.. Enumerable.Range(0, plan.Disks).OrderBy(_ => random.Next()).Take(count).Order().Select(disk => new Damage(DamageKind.TooMany, disk, 0))];
         }
 
-        if (plan.IsClean && random.Next(8) == 0)
+        if (plan.IsClean && random.Next(plan.Maintenance.MovesFragments ? 3 : 8) == 0)
         {
             DamageKind kind = random.Next(3) switch { 0 => DamageKind.AllOld, 1 when plan.Scheme.Tolerance > 0 => DamageKind.WasAway, _ => DamageKind.GoneBack };
             return [new Damage(kind, 0, random.Next(1 << 20))];
@@ -24,6 +28,9 @@ public static class StateDamage
 
         return [.. plan.Damageable(random).Select(disk => plan.IsShort ? new Damage(DamageKind.Missing, disk, 0) : Random(random, disk))];
     }
+
+    /// <summary>Pages of a page file that are looked at; workloads of a campaign have fewer.</summary>
+    private const int RottenPages = 256;
 
     /// <summary>Judged as a whole by <see cref="LimitJudge"/>.</summary>
     public static bool IsLimit(DamageKind kind) => kind is DamageKind.AllOld or DamageKind.GoneBack or DamageKind.WasAway;
@@ -33,11 +40,12 @@ public static class StateDamage
 
     private static Damage Random(Random random, int disk)
     {
-        DamageKind kind = random.Next(13) switch
+        DamageKind kind = random.Next(15) switch
         {
             < 3 => DamageKind.Missing,
             < 5 => DamageKind.Stale,
             12 => DamageKind.Swapped,
+            13 or 14 => DamageKind.Rotten,
             5 => DamageKind.Flipped,
             6 => DamageKind.Unreadable,
             7 => DamageKind.LostFile,
@@ -69,6 +77,9 @@ public static class StateDamage
                 break;
             case DamageKind.Swapped:
                 Swap(disk, random);
+                break;
+            case DamageKind.Rotten:
+                Rot(disk, random);
                 break;
             default:
                 DamageFile(disk, damage.Kind, random);
@@ -102,6 +113,32 @@ public static class StateDamage
                 disk.MakeUnreadable(path, offset, random.Next(1, 20_000));
             else
                 disk.Cut(path, lengthBytes = offset);
+        }
+    }
+
+    /// <summary>A wrong byte in what every page says, or in the data of every fragment: whoever reads from this disk without looking at checksums is wrong at once.</summary>
+    private static void Rot(SimulatedDisk disk, Random random)
+    {
+        string[] files = [.. disk.Image.FilePaths().Order(StringComparer.Ordinal)];
+        if (random.Next(2) == 0)
+        {
+            foreach (string path in files.Where(path => path.StartsWith(DiskLayout.Fragments, StringComparison.Ordinal)))
+            {
+                // Headers of extents as small as in a campaign take the least that a header takes.
+                long end = Math.Min(disk.Image.LengthOf(path), ExtentLayout.AlignmentBytes + ExtentLayout.BlockBytes);
+                if (end > ExtentLayout.AlignmentBytes)
+                    disk.Corrupt(path, random.NextInt64(ExtentLayout.AlignmentBytes, end), mask: (byte)random.Next(1, 256));
+            }
+        }
+        else if (files.Contains(MirrorFiles.PagesName))
+        {
+            long end = Math.Min(disk.Image.LengthOf(MirrorFiles.PagesName), RottenPages * PageFormat.PageBytes);
+            for (long page = PageFormat.PageBytes; page < end; page += PageFormat.PageBytes)
+            {
+                int heap = BinaryPrimitives.ReadUInt16LittleEndian(disk.Peek(MirrorFiles.PagesName, page + PageFormat.HeapOffset, sizeof(ushort)));
+                if (heap > 0 && heap < PageFormat.PageBytes)
+                    disk.Corrupt(MirrorFiles.PagesName, page + random.Next(heap, PageFormat.PageBytes), mask: (byte)random.Next(1, 256));
+            }
         }
     }
 

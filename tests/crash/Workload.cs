@@ -140,6 +140,9 @@ public sealed class Workload
         AcknowledgedIndex = Digests.Count - 1;
     }
 
+    /// <summary>Somebody else's commit made everything before durable.</summary>
+    public void Acknowledge() => AcknowledgedIndex = Digests.Count - 1;
+
     private void Keep()
     {
         Digests.Add(Model.Digest());

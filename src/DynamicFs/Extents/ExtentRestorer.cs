@@ -36,7 +36,10 @@ internal sealed class ExtentRestorer(
         {
             reader.Read(Without(record, absent), 0, data.Span[..record.LengthBytes]);
             using var encoded = new EncodedExtent(FragmentHeader.Of(pool, record, 0), data, scratch);
-            return Write(record, encoded, wanted | Alien(record, encoded));
+            wanted |= Alien(record, encoded);
+            if (Canary.Is("rebuilt-from-reused-buffer"))
+                data.Span[..record.LengthBytes].Clear();
+            return Write(record, encoded, wanted);
         }
         finally
         {
@@ -134,7 +137,7 @@ internal sealed class ExtentRestorer(
         uint written = 0;
         while (writes.Count > 0)
         {
-            Run(writes, encoded);
+            Run(Canary.Is("parity-not-rebuilt") ? writes.FindAll(write => write.Index < record.Scheme.DataCount) : writes, encoded);
             var again = new List<FragmentWrite>();
             foreach (FragmentWrite write in writes)
             {

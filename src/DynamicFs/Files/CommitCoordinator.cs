@@ -457,8 +457,11 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
             for (int i = 0; i < current.Fragments.Length; i++)
             {
                 FragmentPlace old = current.Fragments[i];
-                if (old.IsPlaced && old.DiskIndex != extent.After.Fragments[i].DiskIndex)
-                    parts.Catalog.Park(new ParkedFragment(current.Id, i, old.DiskIndex, generation));
+                if (!old.IsPlaced || old.DiskIndex == extent.After.Fragments[i].DiskIndex)
+                    continue;
+                parts.Catalog.Park(new ParkedFragment(current.Id, i, old.DiskIndex, generation));
+                if (Canary.Is("moved-fragment-deleted-early"))
+                    parts.Store.DeleteFragment(current.Id, i, old.DiskIndex);
             }
         }
 
@@ -479,7 +482,7 @@ internal sealed partial class CommitCoordinator(CommitParts parts) : IDisposable
         }
 
         var deleted = new List<ParkedFragment>();
-        foreach (ParkedFragment fragment in parts.Catalog.ParkedFragments(parts.Metadata.Root.OldestKept, DeletesPerCommit))
+        foreach (ParkedFragment fragment in parts.Catalog.ParkedFragments(Canary.Is("moved-fragment-deleted-while-kept") ? parts.Metadata.Root.Generation : parts.Metadata.Root.OldestKept, DeletesPerCommit))
         {
             lock (_deleteLock)
             {

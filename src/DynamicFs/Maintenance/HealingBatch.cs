@@ -137,7 +137,7 @@ internal sealed class HealingBatch(MaintenanceParts parts)
         if (_restored.Count == 0)
             return _results;
         KillPoint.Reach("rebuild-before-sync");
-        foreach (RestoredExtent restored in parts.Extents.SyncRestored(_restored))
+        foreach (RestoredExtent restored in Canary.Is("rebuilt-before-durable") ? _restored : parts.Extents.SyncRestored(_restored))
         {
             ExtentId extent = restored.Before.Id;
             bool isLost = _carried.TryGetValue(extent, out string? lost);

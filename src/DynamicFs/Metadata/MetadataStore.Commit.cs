@@ -127,7 +127,12 @@ public sealed unsafe partial class MetadataStore
 
     private void WriteRoot(Root root, PoolShape before, IReadOnlyList<Root> history)
     {
-        IReadOnlyList<MemberDisk> written = _rings.Write(root, history);
+        // A record that names a new member makes its ring one of those that a mount needs: that ring is there before any other disk has the record.
+        HashSet<DiskId> known = [.. before.Members];
+        List<MemberDisk> written = [];
+        if (root.Public.Shape.Members.Any(id => !known.Contains(id)))
+            written.AddRange(_rings.Write(root, history, member => !known.Contains(member.Id)));
+        written.AddRange(_rings.Write(root, history, member => known.Contains(member.Id)));
         if (!RootQuorum.IsReached(before, root.Public.Shape, [.. written.Select(member => member.Id)]))
             throw QuorumMissed(root, written, RootQuorum.Required(root.Public.Shape));
         Testify(root, written);

@@ -45,6 +45,13 @@ internal static class Canary
         "extent-deleted-while-kept",
         "uncommitted-not-removed",
         "orphans-not-freed",
+        "parity-not-rebuilt",
+        "rebuilt-from-reused-buffer",
+        "rebuilt-before-durable",
+        "moved-fragment-deleted-early",
+        "moved-fragment-deleted-while-kept",
+        "scrub-without-parity",
+        "orphans-without-kept-roots",
     ];
 
     /// <summary>The canary that is alive; empty for none. Set between runs only.</summary>

@@ -16,6 +16,16 @@ public sealed partial class SimulatedDisk
         return file with { Live = Overwrite(file.Live, offset, bytes), Durable = Overwrite(file.Durable, offset, bytes) };
     });
 
+    /// <summary>What programs see in a file; zeros behind its end.</summary>
+    public byte[] Peek(string path, long offset, int lengthBytes)
+    {
+        byte[] bytes = new byte[lengthBytes];
+        DiskImage image = Image;
+        if (image.Find(path, out int inode) == Errno.None)
+            image.File(inode).Live.ReadRaw(offset, bytes);
+        return bytes;
+    }
+
     /// <summary>Reading the sectors of this range fails with EIO until they are written again.</summary>
     public void MakeUnreadable(string path, long offset, int lengthBytes = Sectors.Size) => ChangeFile(path, file =>
     {

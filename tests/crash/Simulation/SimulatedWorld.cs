@@ -83,6 +83,12 @@ public sealed class SimulatedWorld
         return fault;
     }
 
+    public void Remove(Fault fault)
+    {
+        lock (Gate)
+            _faults.Remove(fault);
+    }
+
     public void ClearFaults()
     {
         lock (Gate)
