@@ -165,10 +165,10 @@ public sealed class ExtentStore : IDisposable
     }
 
     /// <summary>
-    /// Deletes fragment files of extents with id &gt;= <paramref name="firstUncommitted"/> that <paramref name="isKnown"/> does not know, and
+    /// Deletes fragment files of extents with id &gt;= <paramref name="firstUncommitted"/> that <paramref name="isNeeded"/> (extent, fragment, disk) does not want, and
     /// everything in tmp: what a crash left. Looks only into the groups that can hold such ids. Returns how many files went.
     /// </summary>
-    public int RemoveUncommitted(ExtentId firstUncommitted, Func<ExtentId, bool> isKnown) => new Leftovers(_members).Remove(firstUncommitted, isKnown);
+    public int RemoveUncommitted(ExtentId firstUncommitted, Func<ExtentId, int, int, bool> isNeeded) => new Leftovers(_members).Remove(firstUncommitted, isNeeded);
 
     /// <summary>Bytes of file data that can still be written under <paramref name="scheme"/> on today's HEALTHY disks, and the total, after the reserve.</summary>
     public (long AvailableBytes, long TotalBytes) Capacity(RedundancyScheme scheme)

@@ -7,34 +7,24 @@ namespace DynamicFs.Extents;
 internal sealed class Leftovers(MemberSet members)
 {
     /// <summary>
-    /// Removes fragment files of extents from <paramref name="firstUncommitted"/> on that <paramref name="isKnown"/> (called on this thread) does not
-    /// know. A name that is not ours is left alone. Returns how many files went.
+    /// Removes fragment files of extents from <paramref name="firstUncommitted"/> on that <paramref name="isNeeded"/> (called on this thread, with extent, fragment and
+    /// disk) does not want. A name that is not ours is left alone. Returns how many files went.
     /// </summary>
-    public int Remove(ExtentId firstUncommitted, Func<ExtentId, bool> isKnown)
+    public int Remove(ExtentId firstUncommitted, Func<ExtentId, int, int, bool> isNeeded)
     {
         List<MemberDisk> disks = [.. members.All.Where(member => member.IsReadable)];
-        var found = new Dictionary<int, List<(ExtentId Extent, string Path)>>();
+        var found = new Dictionary<int, List<(ExtentId Extent, int Index, string Path)>>();
         foreach (MemberDisk disk in disks)
             found.Add(disk.Index, []);
         DiskRound.Run(disks, isWrite: false, member => Find(member.Disk!, firstUncommitted, found[member.Index]));
 
-        var known = new Dictionary<ExtentId, bool>();
-        foreach (List<(ExtentId Extent, string Path)> files in found.Values)
-        {
-            files.RemoveAll(file =>
-            {
-                if (file.Extent == ExtentId.None)
-                    return false;
-                if (!known.TryGetValue(file.Extent, out bool isKept))
-                    known.Add(file.Extent, isKept = isKnown(file.Extent));
-                return isKept;
-            });
-        }
+        foreach ((int disk, List<(ExtentId Extent, int Index, string Path)> files) in found)
+            files.RemoveAll(file => file.Extent != ExtentId.None && isNeeded(file.Extent, file.Index, disk));
 
         int removedCount = 0;
         DiskRound.Run(disks, isWrite: true, member =>
         {
-            foreach ((_, string path) in found[member.Index])
+            foreach ((_, _, string path) in found[member.Index])
             {
                 member.Disk!.Unlink(path);
                 KillPoint.Reach("mount-in-leftovers");
@@ -49,12 +39,12 @@ internal sealed class Leftovers(MemberSet members)
     }
 
     /// <summary>Adds what may have to go; what is in tmp without an extent, because it goes in any case.</summary>
-    private static void Find(IDisk disk, ExtentId firstUncommitted, List<(ExtentId Extent, string Path)> found)
+    private static void Find(IDisk disk, ExtentId firstUncommitted, List<(ExtentId Extent, int Index, string Path)> found)
     {
         foreach (DiskEntry entry in disk.List(FragmentName.TemporaryDirectory))
         {
             if (entry.Kind != DiskEntryKind.Directory)
-                found.Add((ExtentId.None, $"{FragmentName.TemporaryDirectory}/{entry.Name}"));
+                found.Add((ExtentId.None, -1, $"{FragmentName.TemporaryDirectory}/{entry.Name}"));
         }
 
         foreach (DiskEntry entry in disk.List(FragmentName.FragmentsDirectory))
@@ -64,8 +54,8 @@ internal sealed class Leftovers(MemberSet members)
             string directory = FragmentName.GroupDirectory(group);
             foreach (DiskEntry file in disk.List(directory))
             {
-                if (file.Kind != DiskEntryKind.Directory && FragmentName.TryParse(file.Name, out ExtentId extent, out _) && extent.CompareTo(firstUncommitted) >= 0)
-                    found.Add((extent, $"{directory}/{file.Name}"));
+                if (file.Kind != DiskEntryKind.Directory && FragmentName.TryParse(file.Name, out ExtentId extent, out int index) && extent.CompareTo(firstUncommitted) >= 0)
+                    found.Add((extent, index, $"{directory}/{file.Name}"));
             }
         }
     }

@@ -87,7 +87,7 @@ public sealed partial class FileSystem
         if (!_metadata.SawEverything && !TryFirstCommit())
             return;
         if (!Canary.Is("uncommitted-not-removed"))
-            _store.RemoveUncommitted(new ExtentId(root.NextExtent), extent => replay.Extents.Contains(extent) || _catalog.Find(extent) is not null);
+            _store.RemoveUncommitted(new ExtentId(root.NextExtent), (extent, index, disk) => IsNeeded(extent, index, disk, replay.Extents));
         if (!Canary.Is("orphans-not-freed"))
             FreeOrphans();
         if ((isNew || batches.Count > 0) && !TryFirstCommit())
@@ -113,6 +113,11 @@ public sealed partial class FileSystem
             }
         });
     }
+
+    /// <summary>The commit of a mount may use a number again that the lost transaction used on other disks: only the places of the record count.</summary>
+    private bool IsNeeded(ExtentId extent, int index, int disk, HashSet<ExtentId> journaled) => _catalog.Find(extent) is { } record
+        ? index < record.Fragments.Length && record.Fragments[index].DiskIndex == disk
+        : journaled.Contains(extent);
 
     /// <summary>
     /// False when the disks as they are take no commit: then everything can be read, what the journal has is in memory and stays in the journal for the next start, and

@@ -119,7 +119,9 @@ internal static class TreeTargets
             }
             finally
             {
+                // No transaction is as long as a campaign: what it notes for the journal is bounded, but far above one input's share.
                 tree.Delete(key);
+                tree.Changes.Reset();
             }
         }))
         { Close = pool.Dispose, AllocationBytes = TreeBytes };

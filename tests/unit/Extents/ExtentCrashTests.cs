@@ -41,7 +41,7 @@ public sealed class ExtentCrashTests
                 foreach ((ExtentRecord record, long durable) in records)
                     pool.AssertReadsRightOrNotAtAll(record, mustRead: sequence >= durable);
                 ExtentId firstUncommitted = sequence >= records[1].Durable ? new ExtentId(0x501) : sequence >= records[0].Durable ? s_second : s_first;
-                pool.Store.RemoveUncommitted(firstUncommitted, _ => false);
+                pool.Store.RemoveUncommitted(firstUncommitted, (_, _, _) => false);
                 Assert.Equal(ExtentPool.FilesOf(records.Where(r => r.Record.Id.CompareTo(firstUncommitted) < 0).Select(r => r.Record)), pool.Files());
                 foreach ((ExtentRecord record, _) in records.Where(r => r.Durable <= sequence))
                     Assert.All(pool.Store.Verify(record), verdict => Assert.Equal(FragmentVerdict.Good, verdict));

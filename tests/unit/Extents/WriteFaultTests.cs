@@ -271,7 +271,7 @@ public sealed class WriteFaultTests
         Assert.Equal(ErrorId.MinWrite, Assert.Throws<PoolException>(() => pool.Write(s_fourPlusTwo, ExtentPool.Bytes(10, 1))).Id);
         Assert.Equal(3, pool.Files().Count);
         pool.Heal();
-        Assert.Equal(3, pool.Store.RemoveUncommitted(new ExtentId(0x1234), _ => false));
+        Assert.Equal(3, pool.Store.RemoveUncommitted(new ExtentId(0x1234), (_, _, _) => false));
         Assert.Empty(pool.Files());
     }
 

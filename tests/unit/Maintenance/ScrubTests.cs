@@ -23,20 +23,6 @@ public sealed class ScrubTests
         Assert.Empty(status.MetadataProblems);
     }
 
-    [Fact]
-    public void ADirectoryInThePlaceOfAFragmentGoesToTheQuarantine()
-    {
-        using HealingPool pool = HealingPool.Create(6, s_scheme, 100, 200_000);
-        ExtentRecord record = Coded(pool);
-        pool.DiskOf(record, 2).Remove(HealingPool.PathOf(record, 2));
-        pool.DiskOf(record, 2).MakeDirectory(HealingPool.PathOf(record, 2));
-        pool.Open();
-        ScrubStatus repaired = pool.Engine.Scrub(repairs: true);
-        Assert.Equal((1L, 0L, ExitCode.Done), (repaired.Repaired, repaired.Degraded, repaired.ExitCode));
-        pool.AssertWhole();
-        Assert.Equal(DiskEntryKind.Directory, Assert.Single(pool.DiskOf(record, 2).List(DiskLayout.Quarantine)).Kind);
-    }
-
     [Theory]
     [InlineData(0)]
     [InlineData(5)]
