@@ -6,6 +6,9 @@ public sealed class CampaignReport
     /// <summary>Different post-crash contents of the disks that were judged.</summary>
     public long States { get; set; }
 
+    /// <summary>How often a state was judged: the same contents count once, but are judged anew when more was acknowledged, or when something else goes wrong on top.</summary>
+    public long Judgements { get; set; }
+
     /// <summary>Moments of recorded workloads at which the power went.</summary>
     public long CrashPoints { get; set; }
 

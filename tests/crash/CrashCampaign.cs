@@ -124,12 +124,17 @@ public sealed class CrashCampaign
         foreach (CrashSelection selection in Choose(point, run.Plan.Seed, random))
         {
             var chosen = found with { Fates = SelectionText.Format(selection), Damages = StateDamage.Choose(run.Plan, random) };
-            if (SingleState.TryBuild(run, chosen, point, selection, out SimulatedWorld world, out List<Fault> faults) && seen.Add(SingleState.HashOf(world, chosen)))
+            if (!SingleState.TryBuild(run, chosen, point, selection, out SimulatedWorld world, out List<Fault> faults))
+                continue;
+
+            // The same bytes have to show more once more was acknowledged, and may meet other trouble: judged again, but counted once.
+            ulong contents = SingleState.HashOf(world, chosen);
+            if (seen.Add(SingleState.KeyOf(contents, chosen, run.OldestAllowed(at.Min()))))
             {
                 if (isOver?.Invoke() == true)
                     return false;
                 CrashViolation? violation = CrashJudge.Judge(run, chosen, world, isThorough: random.Next(4) == 0);
-                Count(report, chosen, faults, violation);
+                Count(report, chosen, faults, violation, isNew: seen.Add(contents));
                 if (++taken >= StatesPerPoint)
                     break;
             }
@@ -138,11 +143,12 @@ public sealed class CrashCampaign
         return isOver?.Invoke() != true;
     }
 
-    private void Count(CampaignReport report, CrashCase judged, List<Fault> faults, CrashViolation? violation)
+    private void Count(CampaignReport report, CrashCase judged, List<Fault> faults, CrashViolation? violation, bool isNew)
     {
         lock (report)
         {
-            report.States++;
+            report.States += isNew ? 1 : 0;
+            report.Judgements++;
             if (judged.Damages.Any(damage => damage.Kind == DamageKind.Missing))
                 report.StatesWithMissingDisks++;
             if (judged.At.Count > 1)

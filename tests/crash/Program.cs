@@ -54,6 +54,7 @@ internal static class Program
                 new
                 {
                     report.States,
+                    report.Judgements,
                     report.CrashPoints,
                     report.Runs,
                     report.Faults,
@@ -79,7 +80,7 @@ internal static class Program
     }
 
     public static string Summary(CampaignReport report, int seed) =>
-        $"seed {seed}: {report.States} states at {report.CrashPoints} crash points of {report.Runs} workloads ({report.LaterLives} power cuts or restarts in them), {report.StatesPerSecond:f0} states/s, "
+        $"seed {seed}: {report.States} states ({report.Judgements} judgements) at {report.CrashPoints} crash points of {report.Runs} workloads ({report.LaterLives} power cuts or restarts in them), {report.StatesPerSecond:f0} states/s, "
         + $"{report.Violations.Count} violations\nfaults on top: {string.Join(", ", report.Faults.Select(fault => $"{fault.Key} {fault.Value}"))}\n"
         + $"crash points: {string.Join(", ", report.CrashPointKinds.Select(kind => $"{kind.Key} {kind.Value}"))}";
 

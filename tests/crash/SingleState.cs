@@ -35,6 +35,15 @@ internal static class SingleState
         return hash;
     }
 
+    /// <summary>Tells judgements apart: by the contents, by what must not be lost, and by the trouble that leaves no trace in the contents.</summary>
+    public static ulong KeyOf(ulong contents, CrashCase judged, int oldestAllowed)
+    {
+        ulong key = Mixing.Mix(contents + ((ulong)oldestAllowed * Mixing.Prime) + 1);
+        foreach (Damage damage in judged.Damages.Where(damage => StateDamage.IsLimit(damage.Kind) || damage.Kind is DamageKind.Full or DamageKind.FailsInRecovery))
+            key = Mixing.Mix(key ^ Mixing.Mix(damage.ToString()));
+        return key;
+    }
+
     /// <summary>Judges the state of a case that names one. Throws <see cref="FormatException"/> when the workload has no such state.</summary>
     public static CrashViolation? Judge(RecordedRun run, CrashCase judged)
     {

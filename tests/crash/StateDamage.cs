@@ -20,9 +20,9 @@ public static class StateDamage
             return [.. Enumerable.Range(0, plan.Disks).OrderBy(_ => random.Next()).Take(count).Order().Select(disk => new Damage(DamageKind.TooMany, disk, 0))];
         }
 
-        if (plan.IsClean && random.Next(4) == 0)
+        if (plan.IsClean && random.Next(6) == 0)
         {
-            DamageKind kind = random.Next(5) switch { 0 => DamageKind.AllOld, 1 when plan.Scheme.Tolerance > 0 => DamageKind.WasAway, _ => DamageKind.GoneBack };
+            DamageKind kind = random.Next(8) switch { 0 => DamageKind.AllOld, 1 when plan.Scheme.Tolerance > 0 => DamageKind.WasAway, _ => DamageKind.GoneBack };
             return [new Damage(kind, 0, random.Next(1 << 20))];
         }
 

@@ -341,7 +341,7 @@ internal sealed partial class Scrubber
         var judged = new Judgement(record);
         judged.Verdicts = _parts.Extents.Verify(record, judged.Findings.Add);
         if (Canary.Is("scrub-without-parity"))
-            judged.Verdicts.AsSpan(record.Scheme.DataCount).Fill(FragmentVerdict.Good);
+            judged.Verdicts.AsSpan(record.Scheme.DataCount).Clear();
         int good = judged.Verdicts.Count(verdict => verdict == FragmentVerdict.Good);
         judged.IsReadable = good >= record.Scheme.DataCount || _parts.Extents.IsReadable(record);
         ScrubRequest request = Status.Request;
