@@ -60,7 +60,7 @@ public sealed class ExtentStoreTests
             return id.Value == 0x300;
         });
         Assert.Equal((2 * 3) + 2, removed);
-        Assert.Equal([new(0x2ff), new(0x300), new(0x555)], asked.Order());
+        Assert.Equal([new(0x2ff), new(0x300), new(0x555)], asked.Distinct().Order());
         Assert.Equal([.. ExtentPool.FilesOf(records.Where(r => r.Id.Value is not (0x2ff or 0x555))).Append($"2:{FragmentName.GroupDirectory(3)}/not-ours").Order(StringComparer.Ordinal)], pool.Files());
         Assert.DoesNotContain(pool.Disks[0].Log, line => line == $"List {FragmentName.GroupDirectory(1)}");
         Assert.Equal(0, pool.Store.RemoveUncommitted(new ExtentId(0x2ff), (id, _, _) => id.Value == 0x300));
