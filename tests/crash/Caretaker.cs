@@ -35,7 +35,7 @@ internal sealed class Caretaker(EnginePool engine, RunPlan plan, SimulatedWorld 
                 Scrub();
                 break;
             case MaintenanceKind.Drain:
-                Drain(engine.Members[care.Disk], staysEmpty: care.Seed % 3 == 0);
+                Drain(plan.IsClean ? FullestOr(care.Disk) : engine.Members[care.Disk], staysEmpty: care.Seed % 3 == 0);
                 break;
             case MaintenanceKind.Offline:
                 TakeAwayOrBack(engine.Members[care.Disk]);
@@ -60,6 +60,23 @@ internal sealed class Caretaker(EnginePool engine, RunPlan plan, SimulatedWorld 
         Expect(ended.Unrecoverable == 0, $"the scrub says that {ended.Unrecoverable} extents are lost");
         ScrubFinding? found = ended.Findings.FirstOrDefault(finding => finding.Kind is not (Extents.FragmentFindingKind.DiskMissing or Extents.FragmentFindingKind.Unplaced));
         Expect(!plan.IsClean || found is null, $"the scrub found {found} although nothing happened to these disks");
+    }
+
+    /// <summary>Short workloads leave most disks with nothing to move: the one with the most fragments is emptied, after a commit that makes some.</summary>
+    private MemberDisk FullestOr(int planned)
+    {
+        if (engine.Members.FirstOrDefault(member => member.State == DiskState.Draining) is { } draining)
+            return draining;
+        Expect(engine.Files.SyncAll() == Errno.None, "the commit before the drain fails");
+        onSynced();
+        var counts = new int[engine.Members.Count];
+        engine.Files.Catalog.ForEach(ExtentId.None, (record, live) =>
+        {
+            foreach (var place in record.Fragments.Where(place => live > 0 && place.IsPlaced))
+                counts[place.DiskIndex]++;
+            return true;
+        });
+        return counts.Max() > 0 ? engine.Members[Array.IndexOf(counts, counts.Max())] : engine.Members[planned];
     }
 
     private void Drain(MemberDisk member, bool staysEmpty)

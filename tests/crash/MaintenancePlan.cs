@@ -56,7 +56,12 @@ public sealed class MaintenancePlan
             MaintenanceEvent added = Make(plan, leaving, random);
             MovesFragments |= added.Kind == MaintenanceKind.Drain;
             HasJoining |= added.Kind == MaintenanceKind.Join;
-            _events[random.Next(2, Math.Max(3, plan.Operations))] = added;
+            int index = random.Next(2, Math.Max(3, plan.Operations));
+            _events[index] = added;
+
+            // What a drain leaves behind belongs to kept roots: the moment at which a collection must not take it.
+            if (added.Kind == MaintenanceKind.Drain && plan.IsClean && random.Next(2) == 0)
+                _events[index + 1] = added with { Kind = MaintenanceKind.CollectOrphans, CutAfter = null };
         }
     }
 
