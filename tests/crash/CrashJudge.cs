@@ -180,6 +180,9 @@ public sealed class CrashJudge
             return null;
         }
 
+        // What cannot be read counts, and a disk that became SUSPECT on the way is left alone.
+        if (engine.Members.Any(member => !member.IsWritable))
+            return null;
         List<string> problems = [];
         EngineCheck.CheckLeftovers(engine, problems, []);
         return problems.Count == 0 ? null : $"after the collection of orphans {problems.Count} problems: {string.Join("; ", problems.Take(4))}";
