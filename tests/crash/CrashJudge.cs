@@ -165,7 +165,9 @@ public sealed class CrashJudge
         if (engine.Files.SyncAll() is var errno and not Errno.None)
             return $"the commit after the rebuild answers {errno}: {engine.Files.Failure}";
         List<string> problems = EngineCheck.Run(engine, EngineCheck.Scope.Healed, readData: true);
-        return problems.Count == 0 ? CheckCollected(engine) : $"after the {(isByScrub ? "scrub" : "rebuild")} {problems.Count} problems: {string.Join("; ", problems.Take(4))}";
+        if (problems.Count == 0)
+            return isByScrub ? null : CheckCollected(engine);
+        return $"after the {(isByScrub ? "scrub" : "rebuild")} {problems.Count} problems: {string.Join("; ", problems.Take(4))}";
     }
 
     /// <summary>Orphans can be told from what is needed, and without them nothing is left over.</summary>

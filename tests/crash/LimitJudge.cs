@@ -17,7 +17,7 @@ internal static class LimitJudge
     private const int JournalBytes = 1 << 20;
 
     /// <summary>Enough for several pages.</summary>
-    private const int ManyNames = 150;
+    private const int ManyNames = 100;
 
     private static readonly Caller s_caller = new(0, 0, 1);
 
