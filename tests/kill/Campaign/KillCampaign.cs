@@ -207,7 +207,7 @@ internal sealed class KillCampaign : IDisposable
         {
             JudgeLife();
         }
-        catch (CommandException) when (plan.Point is not null && _pool.Daemon.IsBeingKilled)
+        catch (CommandException) when (plan.Point is not null && (File.Exists(_pool.Daemon.Marker) || _pool.Daemon.IsBeingKilled))
         {
             // Background work came to the point while the mount was looked at.
             EndLife(plan);
