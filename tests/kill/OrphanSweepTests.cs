@@ -37,10 +37,12 @@ public sealed class OrphanSweepTests : IDisposable
     {
         _pool.Create().Mount();
         Write("stays", 1);
+        _pool.Cli(Limit, "sync", _pool.MountPoint).Succeeded();
+        int[] before = [.. Enumerable.Range(0, _pool.Disks.Count).Select(disk => FilesOf(disk, "fragments"))];
         Write("dies", 2);
         _pool.Unmount(Limit);
-        // There is a disk more than an extent has fragments.
-        _away = Enumerable.Range(1, _pool.Disks.Count - 1).First(disk => FilesOf(disk, "fragments") > 0);
+        // In an extent of its own, and there is a disk more than that has fragments.
+        _away = Enumerable.Range(1, _pool.Disks.Count - 1).First(disk => FilesOf(disk, "fragments") > before[disk]);
         _pool.Pull(_away);
         _pool.Mount();
         File.Delete($"{_pool.MountPoint}/dies");
