@@ -8,6 +8,8 @@ namespace DynamicFs.Disks;
 /// </summary>
 public sealed class MemberDisk : IDisposable
 {
+    private static long s_stateCount;
+
     private readonly TimeProvider _time;
     private readonly LadderLimits _limits;
 
@@ -16,6 +18,7 @@ public sealed class MemberDisk : IDisposable
     private LadderPosition _position;
     private DiskHealth _health;
     private int _state;
+    private long _stateStamp = Interlocked.Increment(ref s_stateCount);
     private long _readFailureCount;
     private long _writeFailureCount;
     private long _corruptionCount;
@@ -46,6 +49,10 @@ public sealed class MemberDisk : IDisposable
     public bool HasLeft => Id.Value == Guid.Empty;
 
     public DiskState State => (DiskState)Volatile.Read(ref _state);
+
+    /// <summary>Another number after every change of state, and for every disk: who looks from time to time also sees that a state came back.</summary>
+    public long StateStamp => Volatile.Read(ref _stateStamp);
+
     public bool IsPresent => Disk is not null;
     public bool IsReadable => Disk is not null && State != DiskState.Failed;
 
@@ -138,7 +145,7 @@ public sealed class MemberDisk : IDisposable
         lock (_lock)
         {
             (_health, _position) = (health, PositionOf(health));
-            Volatile.Write(ref _state, (int)health.State);
+            Enter(health.State);
         }
     }
 
@@ -149,7 +156,7 @@ public sealed class MemberDisk : IDisposable
         {
             _health = _health with { State = state };
             _position = LadderPosition.At(state, isOrdered: false, _time.GetUtcNow());
-            Volatile.Write(ref _state, (int)state);
+            Enter(state);
         }
     }
 
@@ -169,8 +176,14 @@ public sealed class MemberDisk : IDisposable
     private DiskTransition Step(DiskState from, DiskState to, string reason, string evidence, string who, DateTimeOffset now)
     {
         _health = _health.To(to, reason, now, evidence, who);
-        Volatile.Write(ref _state, (int)to);
+        Enter(to);
         return new DiskTransition(this, from, _health);
+    }
+
+    private void Enter(DiskState state)
+    {
+        if (Interlocked.Exchange(ref _state, (int)state) != (int)state)
+            Volatile.Write(ref _stateStamp, Interlocked.Increment(ref s_stateCount));
     }
 
     /// <summary>Errors of an earlier mount do not count any more; a SUSPECT disk starts a new clean window.</summary>

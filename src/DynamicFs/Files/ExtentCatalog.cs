@@ -33,6 +33,9 @@ internal sealed class ExtentCatalog(Tree pool)
     private readonly Lock _cacheLock = new();
     private long _changeCount;
 
+    /// <summary>A record is new or changed. Raised by the commit: who listens must be quick.</summary>
+    public event Action<ExtentRecord>? Changed;
+
     /// <summary>The record of an extent; null when the pool has no such extent.</summary>
     public ExtentRecord? Find(ExtentId extent)
     {
@@ -76,6 +79,7 @@ internal sealed class ExtentCatalog(Tree pool)
         int length = ExtentRecordFormat.Write(value, record);
         pool.Put(key, value[..length]);
         Forget(record.Id);
+        Changed?.Invoke(record);
     }
 
     /// <summary>

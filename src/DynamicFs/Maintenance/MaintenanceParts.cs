@@ -23,6 +23,12 @@ internal sealed record MaintenanceParts(
     /// <summary>Who works on several extents at once; by default nobody but the caller.</summary>
     public MaintenanceCrew Crew { get; init; } = new(0);
 
+    /// <summary>The states of the disks by index, "-" for one that is away; means the same in another mount.</summary>
+    public string DiskStates => string.Join(' ', Members.Select(member => member.IsPresent ? member.State.ToString() : "-"));
+
+    /// <summary>Another text after every change of a disk, also when the states are as before by then; for this mount only.</summary>
+    public string DiskStamps => string.Join(' ', Members.Select(member => member.StateStamp));
+
     public ExtentCatalog Catalog => Files.Catalog;
     public ExtentMoves Moves => Files.Moves;
 }

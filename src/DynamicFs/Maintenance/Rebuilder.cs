@@ -36,15 +36,19 @@ internal sealed partial class Rebuilder
     private RebuildStatus _status = RebuildStatus.None;
     private bool _isRequested;
 
-    private string _scannedStates = "";
+    /// <summary>What the last pass began for.</summary>
+    private string _occasion = "";
     private ExtentId _cursor;
     private bool _ignoresGrace;
-    private bool _leftSomething;
+
+    /// <summary>There is something that this pass may have missed or had to leave: when it has ended another one begins.</summary>
+    private volatile bool _mustLookAgain;
 
     public Rebuilder(MaintenanceParts parts)
     {
         (_parts, _batch, _openedAt, _progress) = (parts, new HealingBatch(parts), parts.Time.GetUtcNow(), new RebuildProgress(parts));
         parts.Extents.Damaged += (extent, _, _) => Suspect(extent);
+        parts.Catalog.Changed += LookAtNew;
     }
 
     public RebuildStatus Status
@@ -83,6 +87,13 @@ internal sealed partial class Rebuilder
         }
     }
 
+    /// <summary>Its disks were chosen a while ago. One of them may be left by now, and a pass has been where the record was not yet.</summary>
+    private void LookAtNew(ExtentRecord record)
+    {
+        if (Wanted(record, FragmentNeeds.Of(record, _parts.Members, (_, _) => true)) != 0)
+            _mustLookAgain = true;
+    }
+
     /// <summary>Does a bounded piece of work: a group of the scan, or a batch of extents.</summary>
     public StepOutcome Step()
     {
@@ -91,7 +102,7 @@ internal sealed partial class Rebuilder
         StepOutcome outcome = Go();
         RebuildStatus status = Status;
         if (status.Phase != RebuildPhase.Idle)
-            _progress.Note(new RebuildRun(status, _cursor, IsGraceOver, RebuildNotes.Of(DiskStates())));
+            _progress.Note(new RebuildRun(status, _cursor, IsGraceOver, RebuildNotes.Of(_parts.DiskStates)));
         return outcome;
     }
 
@@ -117,22 +128,21 @@ internal sealed partial class Rebuilder
 
     private bool IsGraceOver => _ignoresGrace || _parts.Time.GetUtcNow() - _openedAt >= Grace;
 
-    private string States() => $"{IsGraceOver} {DiskStates()}";
-
-    private string DiskStates() => string.Join(' ', _parts.Members.Select(m => m.IsPresent ? m.State.ToString() : "-"));
+    private string Occasion() => $"{IsGraceOver} {_parts.DiskStamps}";
 
     private bool TryBegin()
     {
         lock (_lock)
         {
             _ignoresGrace |= _isRequested;
-            if (!_isRequested && States() == _scannedStates)
+            if (!_isRequested && !_mustLookAgain && Occasion() == _occasion)
                 return false;
-            RebuildRun? left = _progress.Begin(RebuildNotes.Of(DiskStates()));
+            _mustLookAgain = false;
+            RebuildRun? left = _progress.Begin(RebuildNotes.Of(_parts.DiskStates));
             _ignoresGrace |= left is { IgnoresGrace: true };
 
             // Both at once: who asks in between must not take it for over.
-            (_isRequested, _scannedStates, _cursor) = (false, States(), left?.Cursor ?? ExtentId.None);
+            (_isRequested, _occasion, _cursor) = (false, Occasion(), left?.Cursor ?? ExtentId.None);
             _status = left is null ? RebuildStatus.None with { StartedAt = _parts.Time.GetUtcNow() } : left.Status with { QueuedExtents = left.Status.DoneExtents, QueuedBytes = left.Status.DoneBytes };
             _status = _status with { Phase = RebuildPhase.Scanning };
         }
@@ -351,7 +361,8 @@ internal sealed partial class Rebuilder
     private void Note(in HealResult result)
     {
         // Another move of it is on its way: the next pass sees what is left to do.
-        _leftSomething |= result.Outcome == HealOutcome.Held;
+        if (result.Outcome == HealOutcome.Held)
+            _mustLookAgain = true;
         HealResult noted = result;
         bool isException = result.Outcome is HealOutcome.StillDegraded or HealOutcome.Lost;
         Change(status => status with
@@ -380,9 +391,8 @@ internal sealed partial class Rebuilder
 
         _progress.End();
         RebuildStatus status = Status;
-        if (_queue.HasOverflowed || _leftSomething)
-            _scannedStates = "";
-        _leftSomething = false;
+        if (_queue.HasOverflowed)
+            _mustLookAgain = true;
         Change(s => s with { Phase = RebuildPhase.Idle, EndedAt = _parts.Time.GetUtcNow() });
         if (status.QueuedExtents + status.DegradedExtents + status.LostExtents > 0)
             LogEnded(_parts.Log, status.RepairedExtents, status.DegradedExtents, status.LostExtents, status.DoneBytes);

@@ -55,6 +55,47 @@ public sealed class RebuildTests
         Assert.All(pool.Extents().Where(e => e.Fragments.Length == 6), record => Assert.True(Spare(pool, record) > 0));
     }
 
+    /// <summary>Nobody looked in between: the state is what it was at the last pass, but the disk got new fragments meanwhile.</summary>
+    [Fact]
+    public void ADiskThatIsDrainedTwiceInARowIsEmptiedTwice()
+    {
+        using HealingPool pool = HealingPool.Create(7, s_scheme, s_lengths);
+        MemberDisk leaving = pool.Engine.Members[2];
+        leaving.SetState(DiskState.Draining);
+        Assert.True(pool.Engine.Rebuild());
+        leaving.SetState(DiskState.Healthy);
+        for (int i = 0; i < 8; i++)
+            pool.Write($"later{i}", 1_500_000 + i);
+        pool.Commit();
+        Assert.Contains(pool.Extents(), record => record.Fragments.Any(place => place.DiskIndex == 2));
+        leaving.SetState(DiskState.Draining);
+        Assert.True(pool.Engine.Rebuild());
+        Assert.All(pool.Extents(), record => Assert.DoesNotContain(record.Fragments, place => place.DiskIndex == 2));
+        pool.AssertWhole();
+    }
+
+    /// <summary>The places were chosen before the drain, the commit that publishes them comes after its pass.</summary>
+    [Fact]
+    public void WhatWasOnItsWayToADrainedDiskLeavesItToo()
+    {
+        using HealingPool pool = HealingPool.Create(7, s_scheme, s_lengths);
+        MemberDisk leaving = pool.Engine.Members[2];
+        leaving.SetState(DiskState.Draining);
+        Assert.True(pool.Engine.Rebuild());
+        leaving.SetState(DiskState.Healthy);
+        ulong group = FragmentName.GroupOf(pool.Extents()[^1].Id);
+        int before = pool.Engine.Extents.List(2, group)!.Count;
+        pool.Write("large", 60_000_000);
+        Assert.True(SpinWait.SpinUntil(() => pool.Engine.Extents.List(2, group)!.Count > before, TimeSpan.FromMinutes(1)), "nothing was written ahead of the commit");
+        leaving.SetState(DiskState.Draining);
+        Assert.True(pool.Engine.Rebuild());
+        pool.Commit();
+        Assert.Contains(pool.Extents(), record => record.Fragments.Any(place => place.DiskIndex == 2));
+        Assert.True(pool.Engine.Rebuild());
+        Assert.All(pool.Extents(), record => Assert.DoesNotContain(record.Fragments, place => place.DiskIndex == 2));
+        pool.AssertWhole();
+    }
+
     [Fact]
     public void MissingFilesComeBackInTheirPlace()
     {
