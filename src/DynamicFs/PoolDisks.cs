@@ -171,7 +171,7 @@ internal sealed class PoolDisks : IDisposable
     {
         for (int round = 0; round < MaxRounds; round++)
         {
-            Root? newest = _found.Values.Select(disk => RootPeek.Newest(disk.Disk, Pool)).OfType<Root>().MaxBy(root => root.Generation.Value);
+            Root? newest = RootPeek.Newest(_found.Values.Select(disk => disk.Disk), Pool);
             if (newest is null)
                 return;
             if (newest.Public.Shape.Members.SequenceEqual(Members))

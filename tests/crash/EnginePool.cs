@@ -213,7 +213,7 @@ public sealed partial class EnginePool : IDisposable
     {
         if (founders < disks.Count)
         {
-            Root? newest = disks.OfType<IDisk>().Select(disk => RootPeek.Newest(disk, pool)).OfType<Root>().MaxBy(root => root.Generation.Value);
+            Root? newest = RootPeek.Newest(disks.OfType<IDisk>().Reverse(), pool);
             disks = [.. disks.Take(newest?.Public.Shape.Members.Count ?? founders.Value)];
         }
 

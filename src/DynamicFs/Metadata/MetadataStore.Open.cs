@@ -6,9 +6,6 @@ namespace DynamicFs.Metadata;
 /// <summary>How a store comes to be: a new pool, or the newest root of the disks that are there.</summary>
 public sealed partial class MetadataStore
 {
-    /// <summary>Generations left out after a mount that could not see every ring; even and odd change places, as they do for a normal commit.</summary>
-    private const ulong UnseenGenerations = 2;
-
     /// <summary>
     /// Writes generation 1 (two empty trees) to a new pool. The disks are already labelled; the caller holds their locks. All of them must take it: throws
     /// <see cref="PoolException"/> Io otherwise.
@@ -120,7 +117,8 @@ public sealed partial class MetadataStore
             CheckSizes(map);
             _store = new MetadataStore(pool, members, options, problems, _rings, _files, allocator, new State(newest, kept, map.Pages));
             bool sawAllRings = rings.Count == newest.Public.Shape.MemberCount && rings.All(ring => ring.IsSound);
-            Generation transaction = FirstTransaction(newest, sawAllRings);
+            bool mustClaim = !sawAllRings || options.GivenUp > newest.Generation;
+            Generation transaction = mustClaim ? RootClaim.After(newest, kept, NewestClaim(rings), options.GivenUp) : newest.Generation.Next;
             _store.StartTrees(transaction, id => new Tree(id, _store._pages, id == TreeId.Namespace ? newest.Namespace : newest.Pool, transaction));
             _store._journalBatches = Journal.Recover(pool, newest, _files.Mirrors, problems, out bool sawJournals);
             if (Canary.Is("journal-not-replayed"))
@@ -128,7 +126,7 @@ public sealed partial class MetadataStore
             bool sawMirrors = newest.Public.Shape.MetadataDisks.All(index => _files.Mirrors.Any(mirror => mirror.Member.Index == index && mirror.Journal is not null));
             _store.SawEverything = sawAllRings && sawMirrors && sawJournals;
             if (!options.ReadOnly)
-                SpreadRoot(newest, rings, history, kept);
+                SpreadRoot(newest, rings, history, kept, mustClaim ? transaction : null);
             KillPoint.Reach("mount-before-replay");
             return _store;
         }
@@ -145,12 +143,7 @@ public sealed partial class MetadataStore
             _files.Dispose();
         }
 
-        private Generation FirstTransaction(Root newest, bool sawAll)
-        {
-            if (options.GivenUp > newest.Generation)
-                return new Generation(options.GivenUp.Value + 1 + UnseenGenerations);
-            return sawAll ? newest.Generation.Next : new Generation(newest.Generation.Value + 1 + UnseenGenerations);
-        }
+        private static Generation NewestClaim(IReadOnlyList<RingContent> rings) => rings.Select(ring => ring.NewestClaim).Append(Generation.None).Max();
 
         private void OpenMirrors(Root newest)
         {
@@ -203,12 +196,14 @@ public sealed partial class MetadataStore
             }
         }
 
-        /// <summary>Writes the newest root to disks that lack it, and rings that are damaged anew, before anything is built on that root.</summary>
-        private void SpreadRoot(Root newest, IReadOnlyList<RingContent> rings, RootHistory history, Root[] kept)
+        /// <summary>Writes the claim of this mount, if it needs one, then the newest root to disks that lack it, and rings that are damaged anew, before anything is built on that root.</summary>
+        private void SpreadRoot(Root newest, IReadOnlyList<RingContent> rings, RootHistory history, Root[] kept, Generation? claim)
         {
             foreach (RingContent ring in rings.Where(ring => ring.IsSound))
                 _rings.Open(ring.Member);
-            var holders = rings.Where(ring => ring.IsSound).Select(ring => ring.Member).Intersect(history.HoldersOf(newest)).ToHashSet();
+            HashSet<MemberDisk> holders = [.. rings.Where(ring => ring.IsSound).Select(ring => ring.Member).Intersect(history.HoldersOf(newest))];
+            if (claim is { } generation)
+                holders.IntersectWith(_rings.Claim(generation));
             IReadOnlyList<MemberDisk> written = _rings.Write(newest, kept, member => !holders.Contains(member));
             int required = RootQuorum.Required(newest.Public.Shape);
             if (holders.Count + written.Count < required)

@@ -15,8 +15,8 @@ namespace DynamicFs.Metadata;
 /// 3. A commit is acknowledged when enough disks have its root record (<see cref="RootQuorum"/>) and not before.
 /// 4. A page number is used again only after a root that does not need its old content was acknowledged.
 /// 5. A failed write or sync is never tried again on the same file: the disk is given up, and comes back with a new file only.
-/// 6. Generations ascend over all histories: after a mount that could not see every ring, two are left out, because an unseen ring may hold one
-///    record of a commit that was never acknowledged.
+/// 6. Generations ascend over all histories: a mount that could not see every ring claims the number of its first commit on a quorum of rings, because an unseen
+///    ring may hold a record of a commit that was never acknowledged (<see cref="RootClaim"/>).
 /// 7. After a commit that could not be made durable nothing changes any more.
 /// 8. Read-only never writes to a disk; changes (a journal replay) stay in memory.
 /// </remarks>

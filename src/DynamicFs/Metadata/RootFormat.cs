@@ -25,6 +25,9 @@ internal enum RootSlotState
     /// <summary>All zero: never written.</summary>
     Empty,
     Valid,
+
+    /// <summary>No record, but the number of one that a mount may write: see <see cref="RootClaim"/>.</summary>
+    Claim,
     Damaged,
     OtherPool,
 
@@ -34,7 +37,8 @@ internal enum RootSlotState
 
 /// <summary>
 /// Layout of the file <c>roots</c>: 64 slots of 4096 bytes, the record of generation g in slot g mod 64. A record is checked by its own BLAKE3 over all bytes
-/// before it; everything that is not named here is zero. Numbers little-endian, ids in the order in which they are printed.
+/// before it; everything that is not named here is zero. Numbers little-endian, ids in the order in which they are printed. A slot may also have a claim
+/// (<see cref="RootClaim"/>): another magic, then only version, features, pool and generation as in a record.
 /// </summary>
 internal static class RootFormat
 {
@@ -77,6 +81,7 @@ internal static class RootFormat
     public const int MembersEnd = MembersOffset + (MaxMembers * MemberBytes);
 
     public static ReadOnlySpan<byte> Magic => "DYNFSROT"u8;
+    public static ReadOnlySpan<byte> ClaimMagic => "DYNFSCLM"u8;
 
     private const byte RoomCheck = MaxMembers >= 200 ? 0 : -1;
 
@@ -86,11 +91,7 @@ internal static class RootFormat
     public static Checksum Encode(PoolId pool, Root root, Span<byte> slot)
     {
         RootRecord record = root.Public;
-        slot[..SlotBytes].Clear();
-        Magic.CopyTo(slot[MagicOffset..]);
-        BinaryPrimitives.WriteUInt32LittleEndian(slot[VersionOffset..], Version);
-        pool.Value.TryWriteBytes(slot[PoolOffset..], bigEndian: true, out _);
-        BinaryPrimitives.WriteUInt64LittleEndian(slot[GenerationOffset..], record.Generation.Value);
+        Begin(Magic, pool, record.Generation, slot);
         BinaryPrimitives.WriteInt64LittleEndian(slot[TimeOffset..], record.Time.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks);
         BinaryPrimitives.WriteUInt64LittleEndian(slot[OldestKeptOffset..], record.OldestKept.Value);
         BinaryPrimitives.WriteUInt64LittleEndian(slot[PreviousOffset..], root.Previous.Value);
@@ -103,20 +104,28 @@ internal static class RootFormat
         BinaryPrimitives.WriteInt64LittleEndian(slot[UsedBytesOffset..], record.Counters.UsedBytes);
         BinaryPrimitives.WriteInt64LittleEndian(slot[InodeCountOffset..], record.Counters.InodeCount);
         WriteShape(record.Shape, slot);
-        Checksum checksum = Blake3.Hash(slot[..ChecksumOffset]);
-        checksum.Write(slot[ChecksumOffset..]);
-        return checksum;
+        return End(slot);
     }
 
-    /// <summary>Reads slot <paramref name="index"/>; a record only when the state is <see cref="RootSlotState.Valid"/>.</summary>
-    public static RootSlotState Decode(PoolId pool, ReadOnlySpan<byte> slot, int index, out Root? root)
+    /// <summary>Fills <paramref name="slot"/> with a claim of <paramref name="generation"/>.</summary>
+    public static void EncodeClaim(PoolId pool, Generation generation, Span<byte> slot)
     {
-        root = null;
+        Begin(ClaimMagic, pool, generation, slot);
+        End(slot);
+    }
+
+    /// <summary>
+    /// Reads slot <paramref name="index"/>; a record only when the state is <see cref="RootSlotState.Valid"/>, its generation also when it is <see cref="RootSlotState.Claim"/>.
+    /// </summary>
+    public static RootSlotState Decode(PoolId pool, ReadOnlySpan<byte> slot, int index, out Root? root, out Generation generation)
+    {
+        (root, generation) = (null, Generation.None);
         slot = slot[..SlotBytes];
         if (!slot.ContainsAnyExcept((byte)0))
             return RootSlotState.Empty;
         Checksum checksum = Checksum.Read(slot[ChecksumOffset..]);
-        if (!slot[MagicOffset..].StartsWith(Magic) || Blake3.Hash(slot[..ChecksumOffset]) != checksum)
+        bool isClaim = slot[MagicOffset..].StartsWith(ClaimMagic);
+        if ((!isClaim && !slot[MagicOffset..].StartsWith(Magic)) || Blake3.Hash(slot[..ChecksumOffset]) != checksum)
             return RootSlotState.Damaged;
         if (new Guid(slot.Slice(PoolOffset, 16), bigEndian: true) != pool.Value)
             return RootSlotState.OtherPool;
@@ -124,11 +133,33 @@ internal static class RootFormat
             && (BinaryPrimitives.ReadUInt64LittleEndian(slot[FeaturesOffset..]) & ~KnownFeatures) == 0;
         if (!isKnown)
             return RootSlotState.Unknown;
-        root = Parse(slot, checksum);
-        if (root is not null && SlotOf(root.Generation) != index)
-            root = null;
+        generation = new Generation(BinaryPrimitives.ReadUInt64LittleEndian(slot[GenerationOffset..]));
+        if (SlotOf(generation) != index || generation == Generation.None)
+            return RootSlotState.Damaged;
+        if (isClaim)
+            return IsClaimSound(slot) ? RootSlotState.Claim : RootSlotState.Damaged;
+        root = Parse(slot, generation, checksum);
         return root is null ? RootSlotState.Damaged : RootSlotState.Valid;
     }
+
+    private static void Begin(ReadOnlySpan<byte> magic, PoolId pool, Generation generation, Span<byte> slot)
+    {
+        slot[..SlotBytes].Clear();
+        magic.CopyTo(slot[MagicOffset..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(slot[VersionOffset..], Version);
+        pool.Value.TryWriteBytes(slot[PoolOffset..], bigEndian: true, out _);
+        BinaryPrimitives.WriteUInt64LittleEndian(slot[GenerationOffset..], generation.Value);
+    }
+
+    private static Checksum End(Span<byte> slot)
+    {
+        Checksum checksum = Blake3.Hash(slot[..ChecksumOffset]);
+        checksum.Write(slot[ChecksumOffset..]);
+        return checksum;
+    }
+
+    private static bool IsClaimSound(ReadOnlySpan<byte> slot) =>
+        !slot[MemberCountOffset..FeaturesOffset].ContainsAnyExcept((byte)0) && !slot[TimeOffset..ChecksumOffset].ContainsAnyExcept((byte)0);
 
     private static void WriteShape(PoolShape shape, Span<byte> slot)
     {
@@ -144,7 +175,7 @@ internal static class RootFormat
             shape.Members[i].Value.TryWriteBytes(slot[(MembersOffset + (i * MemberBytes))..], bigEndian: true, out _);
     }
 
-    private static Root? Parse(ReadOnlySpan<byte> slot, Checksum checksum)
+    private static Root? Parse(ReadOnlySpan<byte> slot, Generation generation, Checksum checksum)
     {
         if (ParseShape(slot) is not { } shape || ParseTime(slot) is not { } time)
             return null;
@@ -153,7 +184,6 @@ internal static class RootFormat
             BinaryPrimitives.ReadUInt64LittleEndian(slot[NextExtentOffset..]),
             BinaryPrimitives.ReadInt64LittleEndian(slot[UsedBytesOffset..]),
             BinaryPrimitives.ReadInt64LittleEndian(slot[InodeCountOffset..]));
-        var generation = new Generation(BinaryPrimitives.ReadUInt64LittleEndian(slot[GenerationOffset..]));
         var oldestKept = new Generation(BinaryPrimitives.ReadUInt64LittleEndian(slot[OldestKeptOffset..]));
         var root = new Root(
             new RootRecord(generation, time, counters, shape, oldestKept),
@@ -167,8 +197,7 @@ internal static class RootFormat
     }
 
     private static bool IsSound(Root root) =>
-        root.Generation > Generation.None
-        && root.Previous < root.Generation
+        root.Previous < root.Generation
         && root.Public.OldestKept > Generation.None
         && root.Public.OldestKept <= root.Generation
         && root.Generation.Value - root.Public.OldestKept.Value < SlotCount

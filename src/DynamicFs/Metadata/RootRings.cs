@@ -19,6 +19,9 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
     /// <summary>By member index; members may be added.</summary>
     private readonly IDiskFile?[] _files = new IDiskFile?[Math.Max(members.Count, RootFormat.MaxMembers)];
 
+    /// <summary>What this mount has claimed; none: <see cref="Generation.None"/>.</summary>
+    private Generation _claim;
+
     /// <summary>Reads every ring there is.</summary>
     public IReadOnlyList<RingContent> ReadAll()
     {
@@ -46,7 +49,11 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
             if (!content.IsReadable)
                 content.Complain(problems, $"its root ring has {length} bytes instead of {bytes.Length}");
             for (int slot = 0; (slot + 1) * RootFormat.SlotBytes <= length; slot++)
-                content.Take(problems, slot, RootFormat.Decode(pool, bytes.Slice(slot * RootFormat.SlotBytes), slot, out Root? root), root);
+            {
+                RootSlotState state = RootFormat.Decode(pool, bytes.Slice(slot * RootFormat.SlotBytes), slot, out Root? root, out Generation generation);
+                content.Take(problems, slot, state, root, generation);
+            }
+
         }
         catch (DiskException e)
         {
@@ -104,10 +111,25 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
     {
         var slot = new byte[RootFormat.SlotBytes];
         RootFormat.Encode(pool, root, slot);
-        MemberDisk[] targets = members
-            .Where(member => member.IsReadable && (_files[member.Index] is not null || member.IsWritable) && isWanted?.Invoke(member) != false)
-            .ToArray();
-        DiskException?[] failures = DiskRound.Run(targets, isWrite: true, member => WriteOne(member, root, slot, history));
+        return WriteAll(
+            [.. members.Where(member => member.IsReadable && (_files[member.Index] is not null || member.IsWritable) && isWanted?.Invoke(member) != false)],
+            member => WriteOne(member, root, slot, history));
+    }
+
+    /// <summary>
+    /// Writes a claim to every ring that is open, and syncs; rings that are made anew later have it too. Returns the disks that have it.
+    /// </summary>
+    public IReadOnlyList<MemberDisk> Claim(Generation generation)
+    {
+        _claim = generation;
+        var slot = new byte[RootFormat.SlotBytes];
+        RootFormat.EncodeClaim(pool, generation, slot);
+        return WriteAll([.. members.Where(member => member.IsReadable && _files[member.Index] is not null)], member => WriteSlot(_files[member.Index]!, generation, slot));
+    }
+
+    private List<MemberDisk> WriteAll(MemberDisk[] targets, Action<MemberDisk> write)
+    {
+        DiskException?[] failures = DiskRound.Run(targets, isWrite: true, write);
         var written = new List<MemberDisk>();
         for (int i = 0; i < targets.Length; i++)
         {
@@ -154,10 +176,15 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
             return;
         }
 
-        file.Write(RootFormat.SlotOf(root.Generation) * RootFormat.SlotBytes, slot);
+        WriteSlot(file, root.Generation, slot);
+        KillPoint.Reach("root-on-one-disk");
+    }
+
+    private void WriteSlot(IDiskFile file, Generation generation, byte[] slot)
+    {
+        file.Write(RootFormat.SlotOf(generation) * RootFormat.SlotBytes, slot);
         if (!options.NoFsync && !Canary.Is("root-not-synced"))
             file.Sync();
-        KillPoint.Reach("root-on-one-disk");
     }
 
     private void GiveUp(MemberDisk member, DiskException failure)
@@ -171,6 +198,8 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
     private IDiskFile MakeAnew(MemberDisk member, IReadOnlyCollection<Root> records)
     {
         var bytes = new byte[RootFormat.FileBytes];
+        if (_claim > Generation.None)
+            RootFormat.EncodeClaim(pool, _claim, bytes.AsSpan(RootFormat.SlotOf(_claim) * RootFormat.SlotBytes));
         foreach (Root record in records)
             RootFormat.Encode(pool, record, bytes.AsSpan(RootFormat.SlotOf(record.Generation) * RootFormat.SlotBytes));
         return FreshFile.Make(member.Disk!, FileName, NewFileName, options, file => file.Write(0, bytes));
@@ -185,7 +214,10 @@ internal sealed class RingContent(MemberDisk member)
     public MemberDisk Member { get; } = member;
     public IReadOnlyList<Root> Records => _records;
 
-    /// <summary>All slots could be read and are valid or empty.</summary>
+    /// <summary>The highest generation that a mount claimed.</summary>
+    public Generation NewestClaim { get; private set; }
+
+    /// <summary>All slots could be read and have a record, a claim or nothing.</summary>
     public bool IsSound { get; private set; } = true;
 
     /// <summary>The ring could be read as a whole; single slots may be damaged, as a crash in the middle of a write leaves them.</summary>
@@ -200,10 +232,12 @@ internal sealed class RingContent(MemberDisk member)
         problems.Report($"disk {Member.Name}: {text}");
     }
 
-    public void Take(MetadataProblems problems, int slot, RootSlotState state, Root? root)
+    public void Take(MetadataProblems problems, int slot, RootSlotState state, Root? root, Generation generation)
     {
         if (root is not null)
             _records.Add(root);
+        else if (state is RootSlotState.Claim)
+            NewestClaim = generation > NewestClaim ? generation : NewestClaim;
         else if (state is RootSlotState.Unknown)
             HasUnknown = true;
         else if (state is not RootSlotState.Empty)

@@ -24,7 +24,7 @@ internal static class JournalTarget
     public static FuzzSession Start()
     {
         byte[] slot = MetadataTargets.RootSlot(new Generation(70), 2, 1, default);
-        RootFormat.Decode(SamplePool.Id, slot, 70 % RootFormat.SlotCount, out Root? root);
+        RootFormat.Decode(SamplePool.Id, slot, 70 % RootFormat.SlotCount, out Root? root, out _);
         byte[] half = Half(root!, out List<byte[]> payloads);
         var pages = new MemoryFile([]);
         var journal = new MemoryFile(new byte[half.Length + 4096]);

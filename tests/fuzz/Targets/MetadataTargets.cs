@@ -30,7 +30,14 @@ internal static class MetadataTargets
         new(352, 16), new(368, 16), new(4048, 8), new(4064, 32),
     ];
 
-    public static byte[][] RootSlots() => [RootSlot(_generation, 3, 2, default), RootSlot(_generation, 6, 3, default), RootSlot(_generation, RootFormat.MaxMembers, 32, default)];
+    public static byte[][] RootSlots() => [RootSlot(_generation, 3, 2, default), RootSlot(_generation, 6, 3, default), RootSlot(_generation, RootFormat.MaxMembers, 32, default), ClaimSlot()];
+
+    private static byte[] ClaimSlot()
+    {
+        byte[] slot = new byte[RootFormat.SlotBytes];
+        RootFormat.EncodeClaim(SamplePool.Id, _generation, slot);
+        return slot;
+    }
 
     public static byte[] RootSlot(Generation generation, int members, int metadataDisks, Checksum previous)
     {
@@ -51,12 +58,18 @@ internal static class MetadataTargets
 
     private static byte[]? DecodeRoot(byte[] bytes)
     {
-        RootSlotState state = RootFormat.Decode(SamplePool.Id, bytes, Slot, out Root? root);
+        RootSlotState state = RootFormat.Decode(SamplePool.Id, bytes, Slot, out Root? root, out Generation claimed);
         if ((state == RootSlotState.Valid) != (root is not null))
             throw new FuzzException($"{state} with {(root is null ? "no" : "a")} record");
+        byte[] again = new byte[RootFormat.SlotBytes];
+        if (state == RootSlotState.Claim)
+        {
+            RootFormat.EncodeClaim(SamplePool.Id, claimed, again);
+            return again;
+        }
+
         if (root is null)
             return null;
-        byte[] again = new byte[RootFormat.SlotBytes];
         RootFormat.Encode(SamplePool.Id, root, again);
         return again;
     }

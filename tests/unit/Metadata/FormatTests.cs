@@ -1,4 +1,5 @@
 using System.Text;
+using DynamicFs.Interop;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 using Xunit;
@@ -90,14 +91,30 @@ public sealed unsafe class FormatTests
         var slot = new byte[RootFormat.SlotBytes];
         Checksum checksum = RootFormat.Encode(s_pool, root, slot);
         GoldenBytes.Check("metadata-root.bin", slot);
-        Assert.Equal(RootSlotState.Valid, RootFormat.Decode(s_pool, slot, 6, out Root? read));
+        Assert.Equal(RootSlotState.Valid, RootFormat.Decode(s_pool, slot, 6, out Root? read, out _));
         Assert.Equal(root with { Checksum = checksum, Public = record }, read! with { Public = record });
         Assert.Equal(record.Shape.Members, read!.Public.Shape.Members);
         Assert.Equal([0, 2], read.Public.Shape.MetadataDisks);
         Assert.Equal(record with { Shape = read.Public.Shape }, read.Public);
-        Assert.Equal(RootSlotState.Damaged, RootFormat.Decode(s_pool, slot, 7, out _));
-        Assert.Equal(RootSlotState.OtherPool, RootFormat.Decode(PoolId.New(), slot, 6, out _));
-        Assert.Equal(RootSlotState.Empty, RootFormat.Decode(s_pool, new byte[RootFormat.SlotBytes], 6, out _));
+        Assert.Equal(RootSlotState.Damaged, RootFormat.Decode(s_pool, slot, 7, out _, out _));
+        Assert.Equal(RootSlotState.OtherPool, RootFormat.Decode(PoolId.New(), slot, 6, out _, out _));
+        Assert.Equal(RootSlotState.Empty, RootFormat.Decode(s_pool, new byte[RootFormat.SlotBytes], 6, out _, out _));
+    }
+
+    [Fact]
+    public void ClaimSlot()
+    {
+        var slot = new byte[RootFormat.SlotBytes];
+        RootFormat.EncodeClaim(s_pool, new Generation(70), slot);
+        GoldenBytes.Check("metadata-claim.bin", slot);
+        Assert.Equal(RootSlotState.Claim, RootFormat.Decode(s_pool, slot, 6, out Root? root, out Generation generation));
+        Assert.Null(root);
+        Assert.Equal(70ul, generation.Value);
+        Assert.Equal(RootSlotState.Damaged, RootFormat.Decode(s_pool, slot, 7, out _, out _));
+        Assert.Equal(RootSlotState.OtherPool, RootFormat.Decode(PoolId.New(), slot, 6, out _, out _));
+        slot[RootFormat.TimeOffset] = 1;
+        Blake3.Hash(slot.AsSpan(0, RootFormat.ChecksumOffset)).Write(slot.AsSpan(RootFormat.ChecksumOffset));
+        Assert.Equal(RootSlotState.Damaged, RootFormat.Decode(s_pool, slot, 6, out _, out _));
     }
 
     [Fact]

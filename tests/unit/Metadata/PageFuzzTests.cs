@@ -98,11 +98,11 @@ public sealed unsafe class PageFuzzTests
             Mutate(mutated, random);
             if (mutated.AsSpan().SequenceEqual(slot))
                 continue;
-            RootSlotState state = RootFormat.Decode(pool.Id, mutated, 2, out Root? root);
+            RootSlotState state = RootFormat.Decode(pool.Id, mutated, 2, out Root? root, out _);
             Assert.Null(root);
             Assert.True(state is RootSlotState.Damaged or RootSlotState.Empty);
             Blake3.Hash(mutated.AsSpan(0, RootFormat.ChecksumOffset)).Write(mutated.AsSpan(RootFormat.ChecksumOffset));
-            RootFormat.Decode(pool.Id, mutated, 2, out root);
+            RootFormat.Decode(pool.Id, mutated, 2, out root, out _);
             Assert.True(root is null || root.Public.Shape.MetadataDisks.All(disk => disk < root.Public.Shape.Members.Count));
         }
     }

@@ -170,6 +170,73 @@ public sealed class RootRingTests
         Assert.Empty(Problems.Of(pool.Store));
     }
 
+    /// <summary>Two mounts in a row that each miss a ring, and the first one's commit reached only the disk that the second one misses: their commits must not have one number.</summary>
+    [Fact]
+    public void CommitsOfTwoMountsThatMissedDifferentRingsCanBeToldApart()
+    {
+        using TestPool pool = MirrorTests.Filled(6);
+        Generation common = pool.Store.Root.Generation;
+        pool.Reopen(5);
+        FailRings(pool, 1, 2, 3, 4);
+        pool.Tree.Put("x"u8, "lost"u8);
+        Assert.Throws<PoolException>(() => pool.Commit());
+        FailRings(pool);
+        pool.Reopen(0);
+        Assert.Equal(common, pool.Store.Root.Generation);
+        pool.Tree.Put("y"u8, "kept"u8);
+        Assert.Equal(common.Value + 5, pool.Commit().Generation.Value);
+        pool.Reopen();
+        Assert.Null(pool.Tree.Get("x"u8));
+        Assert.Equal("kept"u8.ToArray(), pool.Tree.Get("y"u8)!);
+        Assert.Empty(Problems.Of(pool.Store));
+    }
+
+    [Fact]
+    public void AMountThatCannotClaimIsRefused()
+    {
+        using TestPool pool = MirrorTests.Filled(6);
+        FailRings(pool, 0, 1, 2);
+        Assert.Equal(ErrorId.RootQuorum, Assert.Throws<PoolException>(() => pool.Reopen(5)).Id);
+        FailRings(pool);
+        pool.Reopen(5);
+        Assert.Empty(Problems.Of(pool.Store));
+    }
+
+    [Fact]
+    public void ARingThatIsMadeAnewHasTheClaim()
+    {
+        using TestPool pool = MirrorTests.Filled(3);
+        Generation common = pool.Store.Root.Generation;
+        pool.Disks[0].Damage("roots", 7, [1]);
+        pool.Disks[2].Damage("roots", 7, [1]);
+        pool.Reopen();
+        pool.Reopen(1);
+        Assert.Equal(common.Value + 5, pool.Commit().Generation.Value);
+    }
+
+    [Theory]
+    [InlineData(10, 10, 0, 0, 13)]
+    [InlineData(10, 10, 13, 0, 15)]
+    [InlineData(10, 10, 14, 0, 15)]
+    [InlineData(10, 10, 5, 0, 13)]
+    [InlineData(10, 10, 0, 20, 29)]
+    [InlineData(10, 10, 31, 20, 33)]
+    [InlineData(70, 16, 75, 0, 77)]
+    [InlineData(70, 60, 75, 0, 135)]
+    public void AClaimIsAboveAllThatMayBeInUse(ulong newest, int kept, ulong claim, ulong givenUp, ulong expected)
+    {
+        var shape = new PoolShape([DiskId.New()], RedundancyScheme.Replica(1), [0]);
+        Root[] roots = [.. Enumerable.Range(0, kept).Select(i => new RootRecord(new Generation(newest - (ulong)i), DateTimeOffset.UnixEpoch, default, shape, new Generation(1)))
+            .Select(record => new Root(record, default, default, default, Generation.None, default, default))];
+        Assert.Equal(expected, RootClaim.After(roots[0], roots, new Generation(claim), new Generation(givenUp)).Value);
+    }
+
+    private static void FailRings(TestPool pool, params int[] disks)
+    {
+        for (int i = 0; i < pool.Disks.Length; i++)
+            pool.Disks[i].Before = disks.Contains(i) ? (kind, path) => MirrorTests.Fail(path.StartsWith("roots", StringComparison.Ordinal) && kind is not "read") : null;
+    }
+
     [Fact]
     public void AnUnacknowledgedRootThatIsFoundIsTaken()
     {
