@@ -31,9 +31,9 @@ public sealed partial class Pool
             Workers.Wake();
         }
 
-        RebuildStatus status = Workers.Rebuilder.Status;
+        (RebuildStatus status, bool isActive) = Workers.Rebuilder.Look();
         return new RebuildReport(
-            Schema.Version, Name, status.Phase.ToString().ToUpperInvariant(), status.Phase != RebuildPhase.Idle || Workers.Rebuilder.IsRequested, status.StartedAt, status.EndedAt,
+            Schema.Version, Name, status.Phase.ToString().ToUpperInvariant(), isActive, status.StartedAt, status.EndedAt,
             Workers.RebuildThrottle.LimitBytesPerSecond, status.ScannedExtents, status.QueuedExtents, status.QueuedBytes, status.DoneExtents, status.DoneBytes, status.RepairedExtents,
             status.DegradedExtents, status.LostExtents, status.WaitingExtents, status.BlockedExtents, LeavingFragments(),
             [.. status.Exceptions.Select(result => new HealException(result.Extent.ToString(), result.Outcome.ToString(), result.Problem ?? ""))]);
@@ -112,7 +112,7 @@ public sealed partial class Pool
         HashSet<MemberDisk> failing = [.. order.Disks.Select(FindDisk)];
         LossForecast forecast = LossForecast.Of(Workers.Parts, failing.Select(member => member.Index).ToHashSet());
         bool hasMetadata = Shape.MetadataDisks.Any(index => _members[index].IsReadable && !failing.Contains(_members[index]));
-        int missing = _members.Count(member => !member.IsReadable || failing.Contains(member));
+        int missing = CurrentMembers.Count(member => !member.IsReadable || failing.Contains(member));
         bool isMountable = hasMetadata && missing <= Tolerance;
         Dictionary<ExtentId, List<string>> files = new ExtentFiles(_metadata.Namespace).Find(forecast.Lost, MaxPathsPerExtent);
         string[] lost = [.. files.Values.SelectMany(paths => paths).Distinct().Order(StringComparer.Ordinal)];

@@ -60,14 +60,11 @@ internal sealed partial class Rebuilder
         }
     }
 
-    /// <summary>A pass was asked for and has not begun.</summary>
-    public bool IsRequested
+    /// <summary>The status, and whether there is more to come: a pass goes on, or one was asked for and has not begun. Both of one moment.</summary>
+    public (RebuildStatus Status, bool IsActive) Look()
     {
-        get
-        {
-            lock (_lock)
-                return _isRequested;
-        }
+        lock (_lock)
+            return (_status, _status.Phase != RebuildPhase.Idle || _isRequested || _mustLookAgain);
     }
 
     /// <summary>Starts a pass that waits for no missing disk.</summary>

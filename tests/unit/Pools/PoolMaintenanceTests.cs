@@ -64,7 +64,8 @@ public sealed class PoolMaintenanceTests
         using var disks = new PoolOnDisk(8);
         disks.Write("file", Large);
         disks.Pull(1);
-        Assert.Equal(0, disks.Cli("rebuild", "tank").ExitCode);
+        CliRun rebuilt = disks.Cli("rebuild", "tank");
+        Assert.True(rebuilt.ExitCode == 0, $"{rebuilt.ExitCode}: {rebuilt.Out}{rebuilt.Error}");
         Assert.Equal(21, disks.Cli("detect-orphans", "tank").ExitCode);
         using (Pool without = disks.Open())
         {
@@ -118,6 +119,19 @@ public sealed class PoolMaintenanceTests
         using Pool pool = disks.Open();
         Assert.Equal(Errno.None, PoolOnDisk.Read(pool, "other", 200_000));
         Assert.Equal(Errno.EIO, PoolOnDisk.Read(pool, "file", Large));
+    }
+
+    [Fact]
+    public void ADiskThatLeftIsNotMissingInWhatIf()
+    {
+        using var disks = new PoolOnDisk(7, "rs:4+2");
+        disks.Write("file", Large);
+        Assert.Equal(0, disks.Cli("disk", "drain", "tank", "6").ExitCode);
+        CliRun removed = disks.Cli("disk", "remove", "tank", "6");
+        Assert.True(removed.ExitCode == 0, $"{removed.ExitCode}: {removed.Out}{removed.Error}");
+        CliRun two = disks.Cli("what-if", "tank", "--fail", "0,1", "--json");
+        Assert.Equal(11, two.ExitCode);
+        Assert.True(JsonDocument.Parse(two.Out).RootElement.GetProperty("mountable").GetBoolean());
     }
 
     [Fact]
