@@ -38,7 +38,7 @@ internal sealed partial class OrphanSweep
     private readonly OrphanCollector _collector;
     private readonly OrphanSearch _search;
     private Phase _phase;
-    private string _stamps = "";
+    private string _states = "";
     private DateTimeOffset _dueAt;
     private int _next;
     private (long Quarantined, long Unlinked) _done;
@@ -50,9 +50,9 @@ internal sealed partial class OrphanSweep
     public StepOutcome Step()
     {
         DateTimeOffset now = _parts.Time.GetUtcNow();
-        string stamps = _parts.DiskStamps;
-        if (stamps != _stamps)
-            (_stamps, _phase, _dueAt) = (stamps, Phase.Idle, now + Settling);
+        string states = _parts.DiskStates;
+        if (states != _states)
+            (_states, _phase, _dueAt) = (states, Phase.Idle, now + Settling);
         if (_phase == Phase.Idle && (now < _dueAt || _parts.Members.Any(m => !m.IsReadable && !m.HasLeft)))
             return StepOutcome.Idle;
         try
