@@ -1,10 +1,11 @@
+using System.Buffers.Binary;
 using DynamicFs.Metadata;
 
 namespace DynamicFs.Files;
 
 /// <summary>
 /// What maintenance keeps in the pool tree between mounts: progress of workers, when a group of extents was verified last, which extents are poisoned. The first byte
-/// of a key is its kind, 4 to 6; the rest, and the values, belong to who writes them. Written by the next commit, and read back at once.
+/// of a key is its kind, 4 to 7; the rest, and the values, belong to who writes them. Written by the next commit, and read back at once.
 /// Thread-safe.
 /// </summary>
 internal sealed class PoolNotes(Tree pool)
@@ -16,6 +17,26 @@ internal sealed class PoolNotes(Tree pool)
     /// <summary>Protects the fields below; taken before the tree's lock.</summary>
     private readonly Lock _lock = new();
     private readonly SortedDictionary<byte[], byte[]?> _pending = new(s_ascending);
+
+    /// <summary>The key of a note about a group or an extent: kind, number (8, big-endian).</summary>
+    public static byte[] KeyOf(byte kind, ulong number)
+    {
+        byte[] key = new byte[9];
+        key[0] = kind;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), number);
+        return key;
+    }
+
+    public static ulong NumberOf(byte[] key) => BinaryPrimitives.ReadUInt64BigEndian(key.AsSpan(1));
+
+    /// <summary>Writes numbers into a value, 8 bytes each, little-endian.</summary>
+    public static void WriteNumbers(Span<byte> value, ReadOnlySpan<long> numbers)
+    {
+        for (int i = 0; i < numbers.Length; i++)
+            BinaryPrimitives.WriteInt64LittleEndian(value[(i * sizeof(long))..], numbers[i]);
+    }
+
+    public static long ReadNumber(ReadOnlySpan<byte> value, int index) => BinaryPrimitives.ReadInt64LittleEndian(value[(index * sizeof(long))..]);
 
     /// <summary>Set when the notes are worth a commit of their own; cleared by the commit.</summary>
     public bool IsUrgent { get; set; }

@@ -19,13 +19,13 @@ internal sealed record RebuildRun(RebuildStatus Status, ExtentId Cursor, bool Ig
 /// </summary>
 internal sealed class RebuildNotes(PoolNotes notes)
 {
-    public const int RunBytes = RunHeadBytes + Checksum.Size + (NumberCount * 8);
+    public const int RunBytes = NumbersOffset + (10 * 8);
 
     private const byte RunKind = 4;
     private const byte GroupKind = 7;
     private const byte RunVersion = 1;
-    private const int RunHeadBytes = 8;
-    private const int NumberCount = 10;
+    private const int DisksOffset = 8;
+    private const int NumbersOffset = DisksOffset + Checksum.Size;
 
     private static readonly byte[] s_runKey = [RunKind, (byte)'r'];
 
@@ -35,15 +35,13 @@ internal sealed class RebuildNotes(PoolNotes notes)
     {
         byte[] value = new byte[RunBytes];
         (value[0], value[1], value[2]) = (RunVersion, (byte)run.Status.Phase, run.IgnoresGrace ? (byte)1 : (byte)0);
-        run.Disks.Write(value.AsSpan(RunHeadBytes));
+        run.Disks.Write(value.AsSpan(DisksOffset));
         RebuildStatus status = run.Status;
-        long[] numbers =
+        PoolNotes.WriteNumbers(value.AsSpan(NumbersOffset),
         [
             status.StartedAt?.ToUnixTimeSeconds() ?? 0, (long)run.Cursor.Value, status.ScannedExtents, status.QueuedExtents, status.QueuedBytes, status.DoneExtents, status.DoneBytes,
             status.RepairedExtents, status.DegradedExtents, status.LostExtents,
-        ];
-        for (int i = 0; i < NumberCount; i++)
-            BinaryPrimitives.WriteInt64LittleEndian(value.AsSpan(RunHeadBytes + Checksum.Size + (i * 8)), numbers[i]);
+        ]);
         notes.Put(s_runKey, value);
     }
 
@@ -52,7 +50,7 @@ internal sealed class RebuildNotes(PoolNotes notes)
     {
         if (notes.Find(s_runKey) is not { Length: RunBytes } value || value[0] != RunVersion || value[1] > (byte)RebuildPhase.Publishing)
             return null;
-        long Number(int index) => BinaryPrimitives.ReadInt64LittleEndian(value.AsSpan(RunHeadBytes + Checksum.Size + (index * 8)));
+        long Number(int index) => PoolNotes.ReadNumber(value.AsSpan(NumbersOffset), index);
         long started = Number(0);
         if (started < 0 || started > DateTimeOffset.MaxValue.ToUnixTimeSeconds())
             return null;
@@ -69,33 +67,25 @@ internal sealed class RebuildNotes(PoolNotes notes)
             DegradedExtents = Number(8),
             LostExtents = Number(9),
         };
-        return new RebuildRun(status, new ExtentId((ulong)Number(1)), (value[2] & 1) != 0, Checksum.Read(value.AsSpan(RunHeadBytes)));
+        return new RebuildRun(status, new ExtentId((ulong)Number(1)), (value[2] & 1) != 0, Checksum.Read(value.AsSpan(DisksOffset)));
     }
 
     public void Mark(ulong group, int extents)
     {
         byte[] value = new byte[4];
         BinaryPrimitives.WriteInt32LittleEndian(value, extents);
-        notes.Put(Key(group), value);
+        notes.Put(PoolNotes.KeyOf(GroupKind, group), value);
     }
 
-    public void Unmark(ulong group) => notes.Delete(Key(group));
+    public void Unmark(ulong group) => notes.Delete(PoolNotes.KeyOf(GroupKind, group));
 
     /// <summary>Groups with extents that are to be restored, ascending.</summary>
-    public List<ulong> Marked() => [.. notes.All(GroupKind).Where(note => note.Key.Length == 9).Select(note => BinaryPrimitives.ReadUInt64BigEndian(note.Key.AsSpan(1)))];
+    public List<ulong> Marked() => [.. notes.All(GroupKind).Where(note => note.Key.Length == 9).Select(note => PoolNotes.NumberOf(note.Key))];
 
     /// <summary>The pass has ended.</summary>
     public void Clear()
     {
         notes.Delete(s_runKey);
         Marked().ForEach(Unmark);
-    }
-
-    private static byte[] Key(ulong group)
-    {
-        byte[] key = new byte[9];
-        key[0] = GroupKind;
-        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), group);
-        return key;
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using DynamicFs.Files;
 using DynamicFs.Primitives;
 
@@ -15,7 +14,8 @@ internal sealed class ScrubNotes(PoolNotes notes)
     private const byte VerifiedKind = 5;
     private const byte PoisonKind = 6;
     private const byte RunVersion = 1;
-    private const int RunBytes = 8 + (12 * 8);
+    private const int RunHeadBytes = 8;
+    private const int RunBytes = RunHeadBytes + (12 * 8);
 
     private static readonly byte[] s_runKey = [RunKind, (byte)'s'];
 
@@ -27,54 +27,52 @@ internal sealed class ScrubNotes(PoolNotes notes)
     public void SetVerified(ulong group, DateTimeOffset time, bool isScrubbed)
     {
         byte[] value = new byte[9];
-        BinaryPrimitives.WriteInt64LittleEndian(value, time.ToUnixTimeSeconds());
+        PoolNotes.WriteNumbers(value, [time.ToUnixTimeSeconds()]);
         value[8] = isScrubbed ? (byte)1 : (byte)0;
-        notes.Put(Key(VerifiedKind, group), value);
+        notes.Put(PoolNotes.KeyOf(VerifiedKind, group), value);
     }
 
     /// <summary>Null when the group was never seen.</summary>
     public (DateTimeOffset Time, bool IsScrubbed)? Verified(ulong group) =>
-        notes.Find(Key(VerifiedKind, group)) is { Length: 9 } value
-            ? (DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadInt64LittleEndian(value)), value[8] != 0)
+        notes.Find(PoolNotes.KeyOf(VerifiedKind, group)) is { Length: 9 } value
+            ? (DateTimeOffset.FromUnixTimeSeconds(PoolNotes.ReadNumber(value, 0)), value[8] != 0)
             : null;
 
     public void Poison(ExtentId extent, DateTimeOffset time)
     {
-        byte[] key = Key(PoisonKind, extent.Value);
+        byte[] key = PoolNotes.KeyOf(PoisonKind, extent.Value);
         if (notes.Find(key) is not null)
             return;
         byte[] value = new byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(value, time.ToUnixTimeSeconds());
+        PoolNotes.WriteNumbers(value, [time.ToUnixTimeSeconds()]);
         notes.Put(key, value);
         notes.IsUrgent = true;
         Interlocked.Increment(ref _poisonedCount);
     }
 
-    public bool IsPoisoned(ExtentId extent) => notes.Find(Key(PoisonKind, extent.Value)) is not null;
+    public bool IsPoisoned(ExtentId extent) => notes.Find(PoolNotes.KeyOf(PoisonKind, extent.Value)) is not null;
 
     public void Clear(ExtentId extent)
     {
         if (!IsPoisoned(extent))
             return;
-        notes.Delete(Key(PoisonKind, extent.Value));
+        notes.Delete(PoolNotes.KeyOf(PoisonKind, extent.Value));
         Interlocked.Decrement(ref _poisonedCount);
     }
 
     public List<(ExtentId Extent, DateTimeOffset Since)> Poisoned() =>
-        [.. notes.All(PoisonKind).Select(note => (new ExtentId(BinaryPrimitives.ReadUInt64BigEndian(note.Key.AsSpan(1))), DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadInt64LittleEndian(note.Value))))];
+        [.. notes.All(PoisonKind).Select(note => (new ExtentId(PoolNotes.NumberOf(note.Key)), DateTimeOffset.FromUnixTimeSeconds(PoolNotes.ReadNumber(note.Value, 0))))];
 
     public void WriteRun(ScrubStatus status, ExtentId cursor)
     {
         byte[] value = new byte[RunBytes];
         (value[0], value[1]) = (RunVersion, (byte)status.Phase);
         value[2] = (byte)((status.Request.Repairs ? 1 : 0) | (status.Request.IsDryRun ? 2 : 0) | (status.Request.IsBackground ? 4 : 0));
-        long[] numbers =
+        PoolNotes.WriteNumbers(value.AsSpan(RunHeadBytes),
         [
             status.StartedAt?.ToUnixTimeSeconds() ?? 0, status.EndedAt?.ToUnixTimeSeconds() ?? 0, (long)cursor.Value, status.Request.Disk, (long)status.Request.OlderThan.TotalSeconds,
             status.TotalBytes, status.DoneBytes, status.Extents, status.Healthy, status.Degraded, status.Repaired, status.Unrecoverable,
-        ];
-        for (int i = 0; i < numbers.Length; i++)
-            BinaryPrimitives.WriteInt64LittleEndian(value.AsSpan(8 + (i * 8)), numbers[i]);
+        ]);
         notes.Put(s_runKey, value);
     }
 
@@ -83,7 +81,7 @@ internal sealed class ScrubNotes(PoolNotes notes)
     {
         if (notes.Find(s_runKey) is not { Length: RunBytes } value || value[0] != RunVersion || value[1] > (byte)ScrubPhase.Cancelled)
             return null;
-        long Number(int index) => BinaryPrimitives.ReadInt64LittleEndian(value.AsSpan(8 + (index * 8)));
+        long Number(int index) => PoolNotes.ReadNumber(value.AsSpan(RunHeadBytes), index);
         DateTimeOffset? Time(int index) => Number(index) == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(Number(index));
         var request = new ScrubRequest
         {
@@ -108,13 +106,5 @@ internal sealed class ScrubNotes(PoolNotes notes)
             Unrecoverable = Number(11),
         };
         return (status, new ExtentId((ulong)Number(2)));
-    }
-
-    private static byte[] Key(byte kind, ulong number)
-    {
-        byte[] key = new byte[9];
-        key[0] = kind;
-        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), number);
-        return key;
     }
 }
