@@ -12,7 +12,7 @@ namespace DynamicFs.Maintenance;
 /// <remarks>Step is called by one thread; everything else by any.</remarks>
 internal sealed partial class Rebalancer
 {
-    private const int ExtentsPerPiece = 1024;
+    private const int SeenPerStep = 1024;
     private const int ExtentsPerStep = 8;
     private const long BytesPerStep = 16L << 20;
     private const int MaxFailures = 100;
@@ -43,17 +43,12 @@ internal sealed partial class Rebalancer
     public RebalancePlan Plan()
     {
         RebalancePlan plan = NewPlan();
-        ExtentId from = ExtentId.None;
-        for (bool isEnd = false; !isEnd;)
+        _parts.Catalog.ForEach(ExtentId.None, (record, live) =>
         {
-            foreach ((ExtentRecord record, long live) in Piece(from, out isEnd))
-            {
-                from = new ExtentId(record.Id.Value + 1);
-                if (live > 0)
-                    plan.Choose(record);
-            }
-        }
-
+            if (live > 0)
+                plan.Choose(record);
+            return true;
+        });
         return plan;
     }
 
@@ -146,26 +141,23 @@ internal sealed partial class Rebalancer
 
     private void MoveSome(RebalancePlan plan)
     {
-        List<(ExtentRecord Record, long Live)> piece = Piece(_cursor, out bool isEnd);
-        (int movedCount, int seenCount) = (0, 0);
-        foreach ((ExtentRecord record, long live) in piece)
+        (int movedCount, int seenCount, bool isEnd) = (0, 0, true);
+        _parts.Catalog.ForEach(_cursor, (record, live) =>
         {
-            if (movedCount == ExtentsPerStep || _batch.Bytes >= BytesPerStep)
-                break;
-            seenCount++;
+            if (movedCount == ExtentsPerStep || _batch.Bytes >= BytesPerStep || seenCount++ == SeenPerStep)
+                return isEnd = false;
             _cursor = new ExtentId(record.Id.Value + 1);
             if (live == 0)
-                continue;
+                return true;
             HealResult? result = _batch.Move(record.Id, plan.Choose);
             movedCount += result is null ? 1 : 0;
             if (result is { Outcome: HealOutcome.StillDegraded or HealOutcome.Lost } failed)
                 Note(failed);
-        }
-
+            return true;
+        });
         foreach (HealResult moved in _batch.Finish())
             Note(moved);
-        bool isOver = isEnd && seenCount == piece.Count;
-        Change(status => status with { Phase = isOver && status.Phase == RebalancePhase.Moving ? RebalancePhase.Publishing : status.Phase });
+        Change(status => status with { Phase = isEnd && status.Phase == RebalancePhase.Moving ? RebalancePhase.Publishing : status.Phase });
     }
 
     private void Note(HealResult result)
@@ -188,20 +180,6 @@ internal sealed partial class Rebalancer
         _plan = null;
         RebalanceStatus ended = Status;
         LogEnded(_parts.Log, ended.MovedFragments, ended.DoneBytes, ended.FailedExtents);
-    }
-
-    private List<(ExtentRecord Record, long Live)> Piece(ExtentId from, out bool isEnd)
-    {
-        var piece = new List<(ExtentRecord Record, long Live)>();
-        _parts.Catalog.ForEach(from, (record, live) =>
-        {
-            if (piece.Count == ExtentsPerPiece)
-                return false;
-            piece.Add((record, live));
-            return true;
-        });
-        isEnd = piece.Count < ExtentsPerPiece;
-        return piece;
     }
 
     private void Change(Func<RebalanceStatus, RebalanceStatus> change)
