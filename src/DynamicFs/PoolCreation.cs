@@ -110,38 +110,46 @@ public static class PoolCreation
         var checkedPaths = new List<(string Path, ulong Device)>();
         foreach (string path in request.Paths)
         {
-            LinuxDisk.CheckFormat(path, request.AllowNonEmpty);
-            string real = Libc.RealPath(path) ?? path;
-            Errno errno = Libc.Open(real, OpenFlags.Path | OpenFlags.Directory, out var directory);
-            FileStatus status = default;
-            FileSystemStatus space = default;
-            using (directory)
-            {
-                if (errno == Errno.None)
-                    errno = Libc.Status(directory!, out status);
-                if (errno == Errno.None)
-                    errno = Libc.Space(directory!, out space);
-            }
-
-            if (errno != Errno.None)
-                throw new PoolException(ErrorId.Io, $"disk {path} cannot be looked at: {errno}. Nothing was changed");
-            if (space.AvailableBytes < MinimumBytes)
-            {
-                throw new PoolException(ErrorId.NoSpace,
-                    $"disk {path} has {space.AvailableBytes >> 20} MiB free, a disk needs {MinimumBytes >> 20} MiB at least: free some, or leave it out. Nothing was changed");
-            }
-
-            CheckAgainstOthers(path, real, status.DeviceNumber, checkedPaths, request.AllowSameDevice);
-            checkedPaths.Add((real, status.DeviceNumber));
+            (string real, ulong device) = CheckPath(path, request.AllowNonEmpty);
+            CheckAgainstOthers(path, real, device, checkedPaths, request.AllowSameDevice);
+            checkedPaths.Add((real, device));
         }
 
         return [.. checkedPaths.Select(c => c.Path)];
     }
 
-    private static void CheckAgainstOthers(string path, string real, ulong device, List<(string Path, ulong Device)> others, bool allowSameDevice)
+    /// <summary>Whether a directory can become a disk: the path without links, and the number of the device it is on. Writes nothing.</summary>
+    /// <exception cref="PoolException">Of <see cref="LinuxDisk.CheckFormat"/>; Io, NoSpace, DiskPathInvalid.</exception>
+    internal static (string Real, ulong Device) CheckPath(string path, bool allowNonEmpty)
     {
+        LinuxDisk.CheckFormat(path, allowNonEmpty);
+        string real = Libc.RealPath(path) ?? path;
+        Errno errno = Libc.Open(real, OpenFlags.Path | OpenFlags.Directory, out var directory);
+        FileStatus status = default;
+        FileSystemStatus space = default;
+        using (directory)
+        {
+            if (errno == Errno.None)
+                errno = Libc.Status(directory!, out status);
+            if (errno == Errno.None)
+                errno = Libc.Space(directory!, out space);
+        }
+
+        if (errno != Errno.None)
+            throw new PoolException(ErrorId.Io, $"disk {path} cannot be looked at: {errno}. Nothing was changed");
+        if (space.AvailableBytes < MinimumBytes)
+        {
+            throw new PoolException(ErrorId.NoSpace,
+                $"disk {path} has {space.AvailableBytes >> 20} MiB free, a disk needs {MinimumBytes >> 20} MiB at least: free some, or leave it out. Nothing was changed");
+        }
+
         if (MountTable.Read().Containing(real) is { Type: Fuse.FuseMount.FileSystemType } mount)
             throw new PoolException(ErrorId.DiskPathInvalid, $"disk {path} lies in the pool mounted on {mount.MountPoint}: a pool cannot be built on itself. Nothing was changed");
+        return (real, status.DeviceNumber);
+    }
+
+    private static void CheckAgainstOthers(string path, string real, ulong device, List<(string Path, ulong Device)> others, bool allowSameDevice)
+    {
         foreach ((string other, ulong otherDevice) in others)
         {
             if (other == real)

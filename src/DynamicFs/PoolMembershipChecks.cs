@@ -18,30 +18,12 @@ public sealed partial class Pool
         if (_members.Count >= RootFormat.MaxMembers)
             throw new PoolException(ErrorId.Usage, $"a pool has had {RootFormat.MaxMembers} disks at most, and that many were in this one. Nothing was changed");
         LinuxDisk.RemoveCutOff(order.Path, Id, CurrentMembers.Select(m => m.Id).ToHashSet());
-        LinuxDisk.CheckFormat(order.Path, order.AllowNonEmpty);
-        string real = Libc.RealPath(order.Path) ?? order.Path;
-        Errno errno = Libc.Open(real, OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle? directory);
-        FileStatus status = default;
-        FileSystemStatus space = default;
-        using (directory)
-        {
-            if (errno == Errno.None)
-                errno = Libc.Status(directory!, out status);
-            if (errno == Errno.None)
-                errno = Libc.Space(directory!, out space);
-        }
-
-        if (errno != Errno.None)
-            throw new PoolException(ErrorId.Io, $"disk {order.Path} cannot be looked at: {errno}. Nothing was changed");
-        if (space.AvailableBytes < PoolCreation.MinimumBytes)
-            throw new PoolException(ErrorId.NoSpace, $"disk {order.Path} has {space.AvailableBytes >> 20} MiB free, a disk needs {PoolCreation.MinimumBytes >> 20} MiB at least. Nothing was changed");
-        if (MountTable.Read().Containing(real) is { Type: Fuse.FuseMount.FileSystemType } mount)
-            throw new PoolException(ErrorId.DiskPathInvalid, $"disk {order.Path} lies in the pool mounted on {mount.MountPoint}. Nothing was changed");
+        (string real, ulong device) = PoolCreation.CheckPath(order.Path, order.AllowNonEmpty);
         foreach (MemberDisk member in CurrentMembers.Where(m => m.IsPresent))
         {
             if (MountTable.IsWithin(real, member.Name) || MountTable.IsWithin(member.Name, real))
                 throw new PoolException(ErrorId.Usage, $"disks {member.Name} and {real} lie in one another. Nothing was changed");
-            if (!order.AllowSameDevice && _watch?.SpaceOf(member.Index)?.DeviceNumber == status.DeviceNumber)
+            if (!order.AllowSameDevice && _watch?.SpaceOf(member.Index)?.DeviceNumber == device)
                 throw new PoolException(ErrorId.SameDevice, $"disks {member.Name} and {real} are on one device, whose failure takes both; --allow-same-device for a demonstration. Nothing was changed");
         }
 
