@@ -7,13 +7,11 @@ using DynamicFs.Primitives;
 namespace DynamicFs;
 
 /// <summary>
-/// Finds the files that have bytes in given extents, with their paths. Walks the namespace twice, a few thousand entries under one hold of the tree's lock, and keeps
+/// Finds the files that have bytes in given extents, with their paths. Walks the namespace twice, and keeps
 /// only what it needs for the paths of these files.
 /// </summary>
 internal sealed class PoolAffectedFiles(Tree tree)
 {
-    private const int EntriesPerStep = 4096;
-
     private readonly HashSet<ulong> _files = [];
     private readonly Dictionary<ulong, (ulong Parent, string Name)> _names = [];
 
@@ -22,12 +20,12 @@ internal sealed class PoolAffectedFiles(Tree tree)
     {
         if (extents.Count == 0)
             return [];
-        Walk((key, value) =>
+        NamespaceWalk.Run(tree, (key, value) =>
         {
             if (NamespaceFormat.KindOf(key) == NamespaceKind.FileMap && key.Length == FileMapFormat.KeyBytes && extents.Contains(FileMapFormat.Read(key, value).Extent))
                 _files.Add(NamespaceFormat.InodeOf(key).Value);
         });
-        Walk((key, value) =>
+        NamespaceWalk.Run(tree, (key, value) =>
         {
             if (NamespaceFormat.KindOf(key) != NamespaceKind.Entry)
                 return;
@@ -51,37 +49,5 @@ internal sealed class PoolAffectedFiles(Tree tree)
         }
 
         return path.ToString();
-    }
-
-    private void Walk(Visit visit)
-    {
-        var state = new WalkState { Visit = visit, From = [0] };
-        do
-        {
-            (state.IsEnd, state.Left) = (true, EntriesPerStep);
-            tree.Scan(state.From, ref state, static (ref WalkState walk, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>
-            {
-                if (walk.Left-- == 0)
-                {
-                    (walk.From, walk.IsEnd) = (key.ToArray(), false);
-                    return false;
-                }
-
-                if (key.Length >= NamespaceFormat.PrefixBytes)
-                    walk.Visit(key, value);
-                return true;
-            });
-        }
-        while (!state.IsEnd);
-    }
-
-    private delegate void Visit(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
-
-    private struct WalkState
-    {
-        public Visit Visit;
-        public byte[] From;
-        public int Left;
-        public bool IsEnd;
     }
 }

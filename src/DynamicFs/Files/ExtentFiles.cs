@@ -11,10 +11,7 @@ namespace DynamicFs.Files;
 /// </summary>
 internal sealed class ExtentFiles(Tree tree)
 {
-    private const int KeysPerPiece = 4096;
     private const int MaxDepth = 4096;
-
-    private delegate void KeyVisitor(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
 
     /// <summary>Paths by extent, sorted, at most <paramref name="limit"/> for each. A file without a name is given as <c>(inode N, unlinked)</c>.</summary>
     public Dictionary<ExtentId, List<string>> Find(IReadOnlySet<ExtentId> extents, int limit)
@@ -22,7 +19,7 @@ internal sealed class ExtentFiles(Tree tree)
         var inodes = new Dictionary<ExtentId, HashSet<InodeNumber>>();
         if (extents.Count > 0)
         {
-            Walk((key, value) =>
+            NamespaceWalk.Run(tree, (key, value) =>
             {
                 InodeNumber inode = NamespaceFormat.InodeOf(key);
                 if (!FileMapFormat.IsKeyOf(key, inode) || !extents.Contains(FileMapFormat.Read(key, value).Extent))
@@ -51,7 +48,7 @@ internal sealed class ExtentFiles(Tree tree)
         var entries = new List<(InodeNumber Directory, string Name, InodeNumber Inode)>();
         if (inodes.Count > 0)
         {
-            Walk((key, value) =>
+            NamespaceWalk.Run(tree, (key, value) =>
             {
                 InodeNumber directory = NamespaceFormat.InodeOf(key);
                 if (!IsEntry(key, directory))
@@ -117,27 +114,6 @@ internal sealed class ExtentFiles(Tree tree)
         return search.Name ?? "(lost)";
     }
 
-    private void Walk(KeyVisitor visit)
-    {
-        var piece = new Piece(visit);
-        while (!piece.IsEnd)
-        {
-            (piece.Left, piece.IsEnd) = (KeysPerPiece, true);
-            tree.Scan(piece.From, ref piece, static (ref Piece p, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>
-            {
-                if (p.Left-- == 0)
-                {
-                    (p.From, p.IsEnd) = (key.ToArray(), false);
-                    return false;
-                }
-
-                if (key.Length >= NamespaceFormat.PrefixBytes)
-                    p.Visit(key, value);
-                return true;
-            });
-        }
-    }
-
     private static bool IsEntry(ReadOnlySpan<byte> key, InodeNumber directory) =>
         key.Length == NamespaceFormat.EntryKeyBytes && NamespaceFormat.HasPrefix(key, directory, NamespaceKind.Entry);
 
@@ -149,13 +125,5 @@ internal sealed class ExtentFiles(Tree tree)
         public readonly InodeNumber Directory = directory;
         public readonly InodeNumber Child = child;
         public string? Name;
-    }
-
-    private struct Piece(KeyVisitor visit)
-    {
-        public readonly KeyVisitor Visit = visit;
-        public byte[] From = [0];
-        public int Left;
-        public bool IsEnd;
     }
 }
