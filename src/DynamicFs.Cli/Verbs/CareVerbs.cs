@@ -17,11 +17,9 @@ internal static class CareVerbs
         yield return WhatIf(frame);
     }
 
-    private static Argument<string> PoolArgument() => new("pool") { Description = "Name of the pool, or the path of any member disk" };
-
     private static Command Audit(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
+        Argument<string> pool = Arguments.Pool();
         var verify = new Command("verify", "Check every copy of the audit log: hashes, order, nothing missing") { pool };
         verify.SetAction(result =>
         {
@@ -41,7 +39,7 @@ internal static class CareVerbs
 
     private static Command Orphans(VerbFrame frame, string name, string description, string action)
     {
-        Argument<string> pool = PoolArgument();
+        Argument<string> pool = Arguments.Pool();
         var olderThan = new Option<string?>("--older-than") { Description = "Unlink what is in the quarantine for so long (24h)" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be done, and do nothing" };
         var command = new Command(name, description) { pool };
@@ -76,7 +74,7 @@ internal static class CareVerbs
 
     private static Command WhatIf(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
+        Argument<string> pool = Arguments.Pool();
         var fail = new Option<string>("--fail") { Description = "Disks that fail, with ',' between them: number, path or id", Required = true };
         var command = new Command("what-if", "What would be lost if disks failed now; changes nothing") { pool, fail };
         command.SetAction(result =>

@@ -10,7 +10,7 @@ internal static class DiskVerb
 {
     public static Command Build(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
+        Argument<string> pool = Arguments.Pool();
         var list = new Command("list", "List the disks of a pool") { pool };
         list.SetAction(result => List(result.GetValue(pool)!, frame.Surroundings, frame.OutputFor(result)));
         return new Command("disk", "Look at the disks of a pool, add, empty, replace and remove them")
@@ -18,10 +18,6 @@ internal static class DiskVerb
             list, Add(frame), Replace(frame), Drain(frame), DiskVerbActions.Remove(frame), DiskVerbActions.Offline(frame), DiskVerbActions.Online(frame),
         };
     }
-
-    internal static Argument<string> PoolArgument() => new("pool") { Description = "Name of the pool, or the path of any member disk" };
-
-    internal static Argument<string> DiskArgument() => new("disk") { Description = "Number, path or id of the disk" };
 
     private static int List(string pool, Surroundings surroundings, VerbOutput output)
     {
@@ -33,7 +29,7 @@ internal static class DiskVerb
 
     private static Command Add(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
+        Argument<string> pool = Arguments.Pool();
         var path = new Argument<string>("path") { Description = "Empty directory on a filesystem of its own" };
         Option<bool> nonEmpty = NonEmpty(), sameDevice = SameDevice();
         var command = new Command("add", "Add a disk to the pool") { pool, path, nonEmpty, sameDevice };
@@ -50,8 +46,8 @@ internal static class DiskVerb
 
     private static Command Replace(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
-        Argument<string> disk = DiskArgument();
+        Argument<string> pool = Arguments.Pool();
+        Argument<string> disk = Arguments.Disk();
         var path = new Argument<string>("path") { Description = "Empty directory on a filesystem of its own, which takes over" };
         Option<bool> nonEmpty = NonEmpty(), sameDevice = SameDevice();
         var evenIfHealthy = new Option<bool>("--even-if-healthy") { Description = "Replace a disk that nothing is wrong with" };
@@ -70,8 +66,8 @@ internal static class DiskVerb
 
     private static Command Drain(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
-        Argument<string> disk = DiskArgument();
+        Argument<string> pool = Arguments.Pool();
+        Argument<string> disk = Arguments.Disk();
         var reason = new Option<string?>("--reason") { Description = "Why; kept in the disk's history" };
         var cancel = new Option<bool>("--cancel") { Description = "Keep the disk after all" };
         var wait = new Option<bool>("--wait") { Description = "Return when the disk is empty, with progress on a terminal" };

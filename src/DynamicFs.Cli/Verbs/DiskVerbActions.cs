@@ -21,8 +21,8 @@ internal static class DiskVerbActions
     private static Command Build(
         VerbFrame frame, string name, string description, string address, Func<Pool, DiskOrder, DiskChangeReport> offline, bool hasForce, bool hasPath)
     {
-        Argument<string> pool = DiskVerb.PoolArgument();
-        Argument<string> disk = DiskVerb.DiskArgument();
+        Argument<string> pool = Arguments.Pool();
+        Argument<string> disk = Arguments.Disk();
         var reason = new Option<string?>("--reason") { Description = "Why; kept in the disk's history" };
         var force = new Option<bool>("--force") { Description = "Even when data could not be read any more" };
         var path = new Option<string?>("--path") { Description = "Where the disk is now" };

@@ -10,7 +10,7 @@ internal static class FsckVerb
 {
     public static Command Build(VerbFrame frame)
     {
-        var pool = new Argument<string>("pool") { Description = "Name of the pool, or the path of any member disk" };
+        Argument<string> pool = Arguments.Pool();
         var metadataOnly = new Option<bool>("--metadata-only") { Description = "Check pages and references, but do not read the fragments' data" };
         var rebuild = new Option<bool>("--rebuild") { Description = "First restore everything that can be derived: missing and bad fragments, bad copies of pages, lost mirrors" };
         var command = new Command("fsck", "Verify everything that is stored (offline)") { pool, metadataOnly, rebuild };

@@ -15,11 +15,9 @@ internal static class HealthVerbs
         yield return Set(frame);
     }
 
-    private static Argument<string> PoolArgument() => new("pool") { Description = "Name of the pool, or the path of any member disk" };
-
     private static Command Health(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
+        Argument<string> pool = Arguments.Pool();
         var command = new Command("health", "Health of the pool and of each disk: state, reason, since when, who said so, what happened before") { pool };
         command.SetAction(result =>
         {
@@ -33,7 +31,7 @@ internal static class HealthVerbs
 
     private static Command Probe(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
+        Argument<string> pool = Arguments.Pool();
         var command = new Command("probe-disks", "Look at every disk now (place, identity, a small synced write) and change its state as the findings say") { pool };
         command.SetAction(result =>
         {
@@ -48,8 +46,8 @@ internal static class HealthVerbs
 
     private static Command Set(VerbFrame frame)
     {
-        Argument<string> pool = PoolArgument();
-        var disk = new Argument<string>("disk") { Description = "Number, path or id of the disk" };
+        Argument<string> pool = Arguments.Pool();
+        Argument<string> disk = Arguments.Disk();
         var state = new Argument<string>("state") { Description = "HEALTHY, DEGRADED, SUSPECT, DRAINING or FAILED" };
         var reason = new Option<string?>("--reason") { Description = "Why; kept in the disk's history" };
         var force = new Option<bool>("--force") { Description = "Even when data could not be read any more" };

@@ -12,7 +12,7 @@ internal static class MountVerb
 {
     public static Command Build(VerbFrame frame)
     {
-        var pool = new Argument<string>("pool") { Description = "Name of the pool, or the path of any member disk" };
+        Argument<string> pool = Arguments.Pool();
         var directory = new Argument<string>("directory") { Description = "Empty directory to mount on" };
         var options = new Option<string[]>("-o") { Description = "Mount options, comma-separated: ro, allow_other, noatime, degraded, wait-disks=30s, ...", DefaultValueFactory = _ => [] };
         var foreground = new Option<bool>("--foreground", "-F") { Description = "Serve in this process; end with SIGTERM or Ctrl-C" };

@@ -16,7 +16,7 @@ internal static class RebalanceVerb
 
     public static Command Build(VerbFrame frame)
     {
-        var pool = new Argument<string>("pool") { Description = "Name of the pool, or the path of any member disk" };
+        Argument<string> pool = Arguments.Pool();
         var action = new Argument<string?>("action") { Description = "status, pause, resume or cancel", Arity = ArgumentArity.ZeroOrOne };
         var plan = new Option<bool>("--plan") { Description = "Say what would be moved, and move nothing" };
         var limit = new Option<string?>("--limit") { Description = "Most bytes per second, such as 50M; 0 takes a limit away" };

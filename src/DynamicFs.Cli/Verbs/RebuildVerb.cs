@@ -12,7 +12,7 @@ internal static class RebuildVerb
 
     public static Command Build(VerbFrame frame)
     {
-        var pool = new Argument<string>("pool") { Description = "Name of the pool, or the path of any member disk" };
+        Argument<string> pool = Arguments.Pool();
         var action = new Argument<string?>("action") { Description = "'status' to look only", Arity = ArgumentArity.ZeroOrOne };
         var limit = new Option<string?>("--limit") { Description = "Most bytes per second, such as 50M; 0 takes a limit away" };
         var command = new Command("rebuild", "Restore missing fragments now, without waiting for missing disks; waits for the end") { pool, action, limit };

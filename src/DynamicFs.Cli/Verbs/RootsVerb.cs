@@ -10,7 +10,7 @@ internal static class RootsVerb
 {
     public static Command Build(VerbFrame frame)
     {
-        var pool = new Argument<string>("pool") { Description = "Name of the pool, or the path of any member disk" };
+        Argument<string> pool = Arguments.Pool();
         var command = new Command("roots", "List the kept metadata roots, newest first") { pool };
         command.SetAction(result => Run(result.GetValue(pool)!, frame.Surroundings, frame.OutputFor(result)));
         return command;

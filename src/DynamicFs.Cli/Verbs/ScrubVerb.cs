@@ -15,7 +15,7 @@ internal static class ScrubVerb
 
     public static Command Build(VerbFrame frame)
     {
-        var pool = new Argument<string>("pool") { Description = "Name of the pool, or the path of any member disk" };
+        Argument<string> pool = Arguments.Pool();
         var action = new Argument<string?>("action") { Description = "status, pause, resume or cancel", Arity = ArgumentArity.ZeroOrOne };
         var repair = new Option<bool>("--repair") { Description = "Write bad and missing fragments anew; the bad ones go to the quarantine" };
         var dryRun = new Option<bool>("--dry-run") { Description = "With --repair: say what would be done, and do nothing" };

@@ -13,7 +13,7 @@ internal static class WaitVerb
 
     public static Command Build(VerbFrame frame)
     {
-        var pool = new Argument<string>("pool") { Description = "Name of the pool, or the path of any member disk" };
+        Argument<string> pool = Arguments.Pool();
         var kinds = new Argument<string>("work") { Description = "scrub, rebuild, drain, rebalance, or several with ',' between them" };
         var timeout = new Option<string?>("--timeout") { Description = "Give up after this time, such as 10m, with exit code 1" };
         var command = new Command("wait", "Wait until background work of a mounted pool is over") { pool, kinds, timeout };

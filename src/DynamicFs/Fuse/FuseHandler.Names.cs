@@ -71,10 +71,7 @@ internal sealed unsafe partial class FuseHandler
             return errno;
         uint mode = FileType.Regular | (request->Mode & ~FileType.Mask);
         errno = files.MakeNode(Caller(header, Umask(request->Umask)), Node(header), name, mode, 0, out Attributes attributes);
-        errno = AppendEntry(errno, buffer, attributes);
-        if (errno == Errno.None)
-            buffer.Append<FuseOpenOut>().OpenFlags = CreateReply(request->Flags);
-        return errno;
+        return AppendOpenEntry(errno, buffer, attributes, request->Flags);
     }
 
     /// <summary>A file without a name lives until the kernel forgets it, or for as long as a name that it gets later.</summary>
@@ -85,9 +82,14 @@ internal sealed unsafe partial class FuseHandler
         Errno errno = files.MakeTemporary(Caller(header, Umask(request->Umask)), Node(header), request->Mode, out Attributes attributes);
         if (errno == Errno.None)
             _unlinked.Adopt(attributes.Inode);
+        return AppendOpenEntry(errno, buffer, attributes, request->Flags);
+    }
+
+    private Errno AppendOpenEntry(Errno errno, FuseBuffer buffer, in Attributes attributes, uint openFlags)
+    {
         errno = AppendEntry(errno, buffer, attributes);
         if (errno == Errno.None)
-            buffer.Append<FuseOpenOut>().OpenFlags = CreateReply(request->Flags);
+            buffer.Append<FuseOpenOut>().OpenFlags = CreateReply(openFlags);
         return errno;
     }
 
