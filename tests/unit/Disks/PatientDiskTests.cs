@@ -58,7 +58,7 @@ public sealed class PatientDiskTests : IDisposable
     [Fact]
     public void Who_asks_a_disk_that_hangs_is_let_go()
     {
-        var disk = new HangingDisk(_gate);
+        var disk = HangingDisk(_gate);
         using var patient = new PatientDisk(disk);
         Task<DiskSpace> asked = Task.Run(patient.Space);
         Assert.True(SpinWait.SpinUntil(() => patient.Calls.Statistics().InFlightCount == 1, s_limit));
@@ -76,7 +76,7 @@ public sealed class PatientDiskTests : IDisposable
     [Fact]
     public void A_disk_that_was_let_go_of_takes_no_calls()
     {
-        var patient = new PatientDisk(new HangingDisk(_gate));
+        var patient = new PatientDisk(HangingDisk(_gate));
         using var member = new MemberDisk(0, DiskId.New(), "d", patient, DiskState.Healthy, new DiskQueue("d", threads: 1));
         member.Retire();
         AssertGivenUp(member.Queue.Run(() => Assert.Fail("it was let go of")));
@@ -90,34 +90,9 @@ public sealed class PatientDiskTests : IDisposable
         Assert.Equal(Errno.ECANCELED, Assert.IsType<DiskException>(failure.InnerException).Errno);
     }
 
-    private sealed class HangingDisk(ManualResetEventSlim gate) : IDisk
+    private static SpaceOnlyDisk HangingDisk(ManualResetEventSlim gate) => new("hanging", () =>
     {
-        public string Name => "hanging";
-
-        public DiskSpace Space()
-        {
-            gate.Wait();
-            return new DiskSpace(7, 7, 7, 7, false, 7);
-        }
-
-        public IDiskFile Open(string path, DiskOpenMode mode) => throw new NotSupportedException();
-
-        public void Rename(string from, string to) => throw new NotSupportedException();
-
-        public void Unlink(string path) => throw new NotSupportedException();
-
-        public void MakeDirectory(string path) => throw new NotSupportedException();
-
-        public void RemoveDirectory(string path) => throw new NotSupportedException();
-
-        public IReadOnlyList<DiskEntry> List(string path) => throw new NotSupportedException();
-
-        public void SyncDirectory(string path) => throw new NotSupportedException();
-
-        public bool TryLock() => throw new NotSupportedException();
-
-        public void Dispose()
-        {
-        }
-    }
+        gate.Wait();
+        return new DiskSpace(7, 7, 7, 7, false, 7);
+    });
 }

@@ -1,6 +1,7 @@
 using DynamicFs.Disks;
 using DynamicFs.Extents;
 using DynamicFs.Primitives;
+using DynamicFs.UnitTests.Disks;
 using FsCheck;
 using FsCheck.Fluent;
 using Xunit;
@@ -261,7 +262,7 @@ public sealed class PlacementTests
         {
             Available = [.. gigabytes.Select(size => size * Giga)];
             for (int i = 0; i < gigabytes.Length; i++)
-                Members.Add(new MemberDisk(i, DiskId.New(), $"d{i}", new SpaceDisk(this, i, gigabytes[i] * Giga), DiskState.Healthy, new DiskQueue($"d{i}", threads)));
+                Members.Add(new MemberDisk(i, DiskId.New(), $"d{i}", DiskOf(i, gigabytes[i] * Giga), DiskState.Healthy, new DiskQueue($"d{i}", threads)));
             Space = new FreeSpace(Members, Clock);
         }
 
@@ -274,38 +275,13 @@ public sealed class PlacementTests
         public int Asked;
 
         public void Dispose() => Members.ForEach(member => member.Dispose());
-    }
 
-    private sealed class SpaceDisk(SpaceDisks disks, int index, long totalBytes) : IDisk
-    {
-        public string Name => $"d{index}";
-
-        public DiskSpace Space()
+        private SpaceOnlyDisk DiskOf(int index, long totalBytes) => new($"d{index}", () =>
         {
-            Interlocked.Increment(ref disks.Asked);
+            Interlocked.Increment(ref Asked);
             if (index == 1)
-                disks.Hang?.Wait();
-            return new DiskSpace(totalBytes, disks.Available[index], 0, 0, false, disks.Device != 0 ? disks.Device : (ulong)index + 10);
-        }
-
-        public IDiskFile Open(string path, DiskOpenMode mode) => throw new NotSupportedException();
-
-        public void Rename(string from, string to) => throw new NotSupportedException();
-
-        public void Unlink(string path) => throw new NotSupportedException();
-
-        public void MakeDirectory(string path) => throw new NotSupportedException();
-
-        public void RemoveDirectory(string path) => throw new NotSupportedException();
-
-        public IReadOnlyList<DiskEntry> List(string path) => throw new NotSupportedException();
-
-        public void SyncDirectory(string path) => throw new NotSupportedException();
-
-        public bool TryLock() => true;
-
-        public void Dispose()
-        {
-        }
+                Hang?.Wait();
+            return new DiskSpace(totalBytes, Available[index], 0, 0, false, Device != 0 ? Device : (ulong)index + 10);
+        });
     }
 }
