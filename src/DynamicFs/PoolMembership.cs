@@ -2,6 +2,7 @@ using DynamicFs.Admin;
 using DynamicFs.Disks;
 using DynamicFs.Extents;
 using DynamicFs.Interop;
+using DynamicFs.Maintenance;
 using DynamicFs.Metadata;
 using DynamicFs.Primitives;
 
@@ -19,8 +20,6 @@ public sealed partial class Pool
 {
     /// <summary>How a disk's health says that another took over; it leaves by itself when it is empty.</summary>
     internal const string ReplacedBy = "being replaced by ";
-
-    private const int MaxReclaims = 4;
 
     /// <summary>One change of the members at a time.</summary>
     private readonly Lock _membership = new();
@@ -158,7 +157,7 @@ public sealed partial class Pool
         {
             lock (_membership)
             {
-                if (References(member.Index, onlyLive: true) == 0 && !Shape.MetadataDisks.Contains(member.Index))
+                if (Departure.References(Files.Catalog, member.Index, onlyLive: true) == 0 && !Shape.MetadataDisks.Contains(member.Index))
                     TryLeave(member);
             }
         }
@@ -230,14 +229,7 @@ public sealed partial class Pool
     private DiskChangeReport Leave(MemberDisk member)
     {
         DiskState before = member.State;
-        long references = References(member.Index, onlyLive: false);
-        // Dead extents wait for kept roots; these are given up.
-        for (int i = 0; i < MaxReclaims && references > 0 && References(member.Index, onlyLive: true) == 0; i++)
-        {
-            Files.Commits.Reclaim();
-            references = References(member.Index, onlyLive: false);
-        }
-
+        long references = Departure.ReferencesAfterReclaim(Files, member.Index);
         if (references > 0)
         {
             throw new PoolException(ErrorId.DiskNeeded,

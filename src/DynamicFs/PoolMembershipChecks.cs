@@ -79,15 +79,4 @@ public sealed partial class Pool
         if (!member.IsPresent)
             throw new PoolException(ErrorId.DiskState, $"disk {member.Name} is not there: {why}. Nothing was changed");
     }
-
-    private long References(int index, bool onlyLive)
-    {
-        long count = 0;
-        VisitExtents((record, live) =>
-        {
-            if ((live > 0 || !onlyLive) && record.Fragments.Any(place => place.IsPlaced && place.DiskIndex == index))
-                count++;
-        });
-        return count;
-    }
 }

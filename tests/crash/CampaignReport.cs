@@ -26,6 +26,9 @@ public sealed class CampaignReport
     /// <summary>Faults on top of power cuts: at rest, in recovery, in the workload.</summary>
     public SortedDictionary<string, long> Faults { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Maintenance in the workloads that came to its end and changed something, by kind.</summary>
+    public SortedDictionary<string, long> Maintenance { get; } = new(StringComparer.Ordinal);
+
     /// <summary>The calls right after which the power went, by what they did to which file.</summary>
     public SortedDictionary<string, long> CrashPointKinds { get; } = new(StringComparer.Ordinal);
 

@@ -1,5 +1,6 @@
 using DynamicFs.CrashTests.Simulation;
 using DynamicFs.Disks;
+using DynamicFs.Extents;
 using DynamicFs.Maintenance;
 using DynamicFs.Primitives;
 
@@ -12,54 +13,51 @@ namespace DynamicFs.CrashTests;
 internal sealed class Caretaker(EnginePool engine, RunPlan plan, SimulatedWorld world, Action onSynced)
 {
     private const int MaxSteps = 400;
+    private const int MaxCommits = 4;
 
-    public void Do(MaintenanceEvent care)
+    /// <summary>True when it came to its end and changed something.</summary>
+    public bool Do(MaintenanceEvent care)
     {
         if (engine.Files.IsReadOnly)
-            return;
+            return false;
         try
         {
-            Run(care);
+            return Run(care);
         }
         catch (Exception e) when (!plan.IsClean && e is PoolException or CorruptionException or DiskException)
         {
             // The maintenance thread tries it again later.
+            return false;
         }
     }
 
-    private void Run(MaintenanceEvent care)
+    private bool Run(MaintenanceEvent care) => care.Kind switch
     {
-        switch (care.Kind)
-        {
-            case MaintenanceKind.Scrub:
-                Scrub();
-                break;
-            case MaintenanceKind.Drain:
-                Drain(plan.IsClean ? FullestOr(care.Disk) : engine.Members[care.Disk], staysEmpty: care.Seed % 3 == 0);
-                break;
-            case MaintenanceKind.Offline:
-                TakeAwayOrBack(engine.Members[care.Disk]);
-                break;
-            case MaintenanceKind.Join:
-                Join();
-                break;
-            case MaintenanceKind.CollectOrphans:
-                Collect();
-                break;
-            default:
-                engine.TryRebuild(readsAll: care.Seed % 2 == 0);
-                break;
-        }
-    }
+        MaintenanceKind.Scrub => Scrub(),
+        MaintenanceKind.Drain => Drain(plan.IsClean ? FullestOr(care.Disk) : engine.Members[care.Disk], staysEmpty: care.Seed % 3 == 0),
+        MaintenanceKind.Offline => TakeAwayOrBack(engine.Members[care.Disk]),
+        MaintenanceKind.Join => Join(),
+        MaintenanceKind.CollectOrphans => Collect(),
+        MaintenanceKind.Rebalance => Rebalance(),
+        MaintenanceKind.Leave => Leave(plan.IsClean ? FullestOr(care.Disk) : engine.Members[care.Disk]),
+        _ => Rebuild(readsAll: care.Seed % 2 == 0),
+    };
 
-    private void Scrub()
+    private bool Scrub()
     {
         ScrubStatus? ended = engine.TryScrub(Drive);
         if (ended is null || plan.IsOverload)
-            return;
+            return ended is not null;
         Expect(ended.Unrecoverable == 0, $"the scrub says that {ended.Unrecoverable} extents are lost");
-        ScrubFinding? found = ended.Findings.FirstOrDefault(finding => finding.Kind is not (Extents.FragmentFindingKind.DiskMissing or Extents.FragmentFindingKind.Unplaced));
+        ScrubFinding? found = ended.Findings.FirstOrDefault(finding => finding.Kind is not (FragmentFindingKind.DiskMissing or FragmentFindingKind.Unplaced));
         Expect(!plan.IsClean || found is null, $"the scrub found {found} although nothing happened to these disks");
+        return true;
+    }
+
+    private bool Rebuild(bool readsAll)
+    {
+        bool isAtRest = engine.TryRebuild(readsAll);
+        return isAtRest && engine.Rebuilder.Status.RepairedExtents > 0;
     }
 
     /// <summary>Short workloads leave most disks with nothing to move: the one with the most fragments is emptied, after a commit that makes some.</summary>
@@ -79,16 +77,25 @@ internal sealed class Caretaker(EnginePool engine, RunPlan plan, SimulatedWorld 
         return counts.Max() > 0 ? engine.Members[Array.IndexOf(counts, counts.Max())] : engine.Members[planned];
     }
 
-    private void Drain(MemberDisk member, bool staysEmpty)
+    private bool Drain(MemberDisk member, bool staysEmpty)
     {
         if (member.State == DiskState.Draining)
         {
             member.SetState(DiskState.Healthy);
-            return;
+            return true;
         }
 
         if (!member.IsWritable)
-            return;
+            return false;
+        bool isEmpty = Empty(member);
+        if (!staysEmpty)
+            member.SetState(DiskState.Healthy);
+        return isEmpty && engine.Rebuilder.Status.RepairedExtents > 0;
+    }
+
+    /// <summary>False when something stays on it.</summary>
+    private bool Empty(MemberDisk member)
+    {
         member.SetState(DiskState.Draining);
         bool isAtRest = Drive(engine.Rebuilder.Step);
         if (plan.IsClean)
@@ -101,36 +108,81 @@ internal sealed class Caretaker(EnginePool engine, RunPlan plan, SimulatedWorld 
             });
         }
 
-        if (!staysEmpty)
-            member.SetState(DiskState.Healthy);
+        return isAtRest;
     }
 
-    private void TakeAwayOrBack(MemberDisk member)
+    private bool Leave(MemberDisk member)
     {
+        if (engine.Members.Count(m => !m.HasLeft) <= plan.Scheme.Width || !(member.IsWritable || member.State == DiskState.Draining) || !Empty(member))
+            return false;
+
+        // Its copy of the metadata moves with a commit.
+        Errno errno = Errno.EBUSY;
+        for (int i = 0; i < MaxCommits && errno == Errno.EBUSY; i++)
+        {
+            if (engine.Files.SyncAll() != Errno.None)
+                return false;
+            onSynced();
+            errno = engine.Leave(member.Index);
+        }
+
+        Expect(!plan.IsClean || errno == Errno.None, $"leaving answers {errno}");
+        if (errno != Errno.None)
+            return false;
+        Expect(engine.Metadata.Root.Shape.Members[member.Index].Value == Guid.Empty, "the disk is a member although the commit says that it has left");
+        onSynced();
+        return true;
+    }
+
+    private bool Rebalance()
+    {
+        engine.Rebalancer.Request();
+        bool isAtRest = Drive(engine.Rebalancer.Step);
+        bool hasMoved = isAtRest && engine.Rebalancer.Status.MovedFragments > 0;
+        if (!plan.IsClean)
+            return hasMoved;
+        Expect(isAtRest, "the rebalance does not come to an end");
+        Expect(engine.Rebalancer.Status.FailedExtents == 0, $"{engine.Rebalancer.Status.FailedExtents} extents could not be moved");
+        engine.Files.Catalog.ForEach(ExtentId.None, (record, live) =>
+        {
+            FragmentPlace[] placed = [.. record.Fragments.Where(place => place.IsPlaced)];
+            Expect(live == 0 || placed.DistinctBy(place => place.DiskIndex).Count() == placed.Length, $"extent {record.Id} has two fragments on one disk");
+            return true;
+        });
+        return hasMoved;
+    }
+
+    private bool TakeAwayOrBack(MemberDisk member)
+    {
+        if (member.HasLeft)
+            return false;
         if (member.IsPresent)
             engine.Detach(member.Index);
         else
             engine.Attach(member.Index, world.Open(member.Index));
-        Drive(engine.Rebuilder.Step);
+        return Drive(engine.Rebuilder.Step);
     }
 
-    private void Join()
+    private bool Join()
     {
         if (engine.Members.Count > plan.Disks)
-            return;
+            return false;
+        int before = engine.Metadata.Root.Shape.MemberCount;
         Errno errno = engine.Join(world.Open(plan.Disks));
         Expect(!plan.IsClean || errno == Errno.None, $"joining answers {errno}");
         if (errno != Errno.None)
-            return;
-        Expect(engine.Metadata.Root.Shape.MemberCount == plan.Disks + 1, "the disk is no member although the commit says so");
+            return false;
+        Expect(engine.Metadata.Root.Shape.MemberCount == before + 1, "the disk is no member although the commit says so");
         onSynced();
+        return true;
     }
 
-    private void Collect()
+    private bool Collect()
     {
         List<Orphan> found = engine.Orphans.Detect();
         Expect(!plan.IsClean || plan.Maintenance.MovesFragments || found.Count == 0, $"{found.Count} orphans although nothing was moved: {string.Join(", ", found.Take(3))}");
         engine.Orphans.Collect(found, TimeSpan.Zero);
+        return found.Count > 0;
     }
 
     /// <summary>True when there is nothing left to do.</summary>

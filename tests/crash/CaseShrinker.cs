@@ -28,7 +28,7 @@ public static class CaseShrinker
     /// <summary>Any failing state of the workload without one operation.</summary>
     private static CrashViolation? Without(CrashCase failing, int index, TimeSpan limit)
     {
-        var plan = new RunPlan(failing.Seed, failing.Operations, failing.Skipped.Append(index).ToHashSet(), failing.HasMaintenance);
+        var plan = new RunPlan(failing.Seed, failing.Operations, failing.Skipped.Append(index).ToHashSet(), failing.MaintenanceLevel);
         var report = new CampaignReport();
         var clock = Stopwatch.StartNew();
         new CrashCampaign { MaxViolations = 1 }.RunPlan(plan, report, () => report.States >= StatesPerTry || report.Violations.Count > 0 || clock.Elapsed > limit);

@@ -44,7 +44,7 @@ public sealed class CrashCampaign
     }
 
     /// <summary>All crash points of one seed.</summary>
-    public void RunSeed(int seed, CampaignReport report, Func<bool>? isOver = null) => RunPlan(new RunPlan(seed, Operations, hasMaintenance: true), report, isOver);
+    public void RunSeed(int seed, CampaignReport report, Func<bool>? isOver = null) => RunPlan(new RunPlan(seed, Operations, maintenance: MaintenancePlan.AllKinds), report, isOver);
 
     /// <summary>Judges the one state of a case, or all of its workload when it names no moment.</summary>
     public CampaignReport Replay(CrashCase replayed)
@@ -102,6 +102,8 @@ public sealed class CrashCampaign
                 report.LaterLives += run.LaterLives;
                 foreach ((string kind, long count) in run.Faults)
                     report.CountFault(kind, count);
+                foreach ((MaintenanceKind kind, long count) in run.Maintained)
+                    report.Maintenance[kind.ToString()] = report.Maintenance.GetValueOrDefault(kind.ToString()) + count;
             }
 
             return run;

@@ -12,21 +12,21 @@ public sealed record CrashCase(int Seed, int Operations)
 
     public IReadOnlyList<int> Skipped { get; init; } = [];
 
-    /// <summary>The workload has maintenance in it; lines that were kept before there was any have none.</summary>
-    public bool HasMaintenance { get; init; }
+    /// <summary>Which kinds of maintenance the workload has; lines that were kept before there was any have none.</summary>
+    public int MaintenanceLevel { get; init; }
 
     public IReadOnlyList<long> At { get; init; } = [];
     public string Fates { get; init; } = "";
     public IReadOnlyList<Damage> Damages { get; init; } = [];
 
-    public RunPlan Plan => new(Seed, Operations, Skipped.ToHashSet(), HasMaintenance);
+    public RunPlan Plan => new(Seed, Operations, Skipped.ToHashSet(), MaintenanceLevel);
 
     /// <summary>The whole workload of a plan.</summary>
-    public static CrashCase Of(RunPlan plan) => new(plan.Seed, plan.Operations) { Skipped = [.. plan.Skipped.Order()], HasMaintenance = plan.HasMaintenance };
+    public static CrashCase Of(RunPlan plan) => new(plan.Seed, plan.Operations) { Skipped = [.. plan.Skipped.Order()], MaintenanceLevel = plan.MaintenanceLevel };
 
     public override string ToString()
     {
-        string text = $"seed={Seed} ops={Operations}{(HasMaintenance ? " maintenance=1" : "")}";
+        string text = $"seed={Seed} ops={Operations}{(MaintenanceLevel > 0 ? $" maintenance={MaintenanceLevel}" : "")}";
         if (Skipped.Count > 0)
             text += $" skip={string.Join('+', Skipped)}";
         if (At.Count > 0)
@@ -66,8 +66,8 @@ public sealed record CrashCase(int Seed, int Operations)
                 return found with { Seed = (int)seed };
             case "ops" when Number(value) is > 0 and <= 10_000 and var operations:
                 return found with { Operations = (int)operations };
-            case "maintenance" when Number(value) is 0 or 1:
-                return found with { HasMaintenance = value == "1" };
+            case "maintenance" when Number(value) is >= 0 and <= MaintenancePlan.AllKinds and var level:
+                return found with { MaintenanceLevel = (int)level };
             case "skip" when Numbers(value) is { } skipped:
                 return found with { Skipped = [.. skipped.Select(n => (int)n)] };
             case "at" when Numbers(value) is { } at:

@@ -9,6 +9,7 @@ public sealed class CrashCaseTests
     [Theory]
     [InlineData("seed=1 ops=20")]
     [InlineData("seed=3 ops=20 maintenance=1 skip=2")]
+    [InlineData("seed=3 ops=20 maintenance=2")]
     [InlineData("seed=7 ops=9 skip=1+4 at=120 fates=Kept@0-3,First.2.Garbage.77@4")]
     [InlineData("seed=0 ops=20 at=5+6+7 fates=none damage=Missing:1:5+Stale:2:99")]
     public void A_line_is_read_back(string line) => Assert.Equal(line, CrashCase.Parse(line, out _)!.ToString());

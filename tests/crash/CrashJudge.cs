@@ -158,7 +158,7 @@ public sealed class CrashJudge
         if (isByScrub && engine.TryScrub(step => Drive(engine, step)) is null && IsWhole)
             return "the scrub does not come to an end";
         bool isAtRest = engine.TryRebuild(readsAll: !isByScrub);
-        if (_missing.Count > 0 || engine.Members.Any(member => !member.IsWritable))
+        if (_missing.Count > 0 || engine.Members.Any(member => !member.IsWritable && !member.HasLeft))
             return null;
         if (!isAtRest)
             return "the rebuild does not come to an end";
@@ -183,7 +183,7 @@ public sealed class CrashJudge
         }
 
         // What cannot be read counts, and a disk that became SUSPECT on the way is left alone.
-        if (engine.Members.Any(member => !member.IsWritable))
+        if (engine.Members.Any(member => !member.IsWritable && !member.HasLeft))
             return null;
         List<string> problems = [];
         EngineCheck.CheckLeftovers(engine, problems, []);

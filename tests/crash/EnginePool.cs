@@ -112,6 +112,21 @@ public sealed partial class EnginePool : IDisposable
         return Publish();
     }
 
+    /// <summary>As <c>disk remove</c>, but for the labels and the directory: EBUSY while something names the disk.</summary>
+    internal Errno Leave(int index)
+    {
+        if (Departure.ReferencesAfterReclaim(Files, index) > 0 || _metadata.Root.Shape.MetadataDisks.Contains(index))
+            return Errno.EBUSY;
+        MemberDisk member = _members[index];
+        _members.Put(MemberDisk.Gap(index));
+        _metadata.ChangeMembers([.. _members.Select(m => m.Id)]);
+        Errno errno = Publish();
+        member.Retire();
+        _metadata.Detach(member);
+        _extents.Detach(index);
+        return errno;
+    }
+
     /// <summary>In the order in which an open pool does it: what was being written to the old one is placed elsewhere by the end of a commit.</summary>
     private void Replace(MemberDisk before, MemberDisk after)
     {
@@ -207,17 +222,19 @@ public sealed partial class EnginePool : IDisposable
     }
 
     /// <summary>Opens the pool as a mount does: newest root, journal, leftovers.</summary>
-    /// <param name="founders">With so many disks the pool was made; whether the others are members says the newest root. Null: all are.</param>
+    /// <param name="founders">With so many disks the pool was made; whether these and the others are members says the newest root. Null: all are.</param>
     public static EnginePool Open(
         PoolId pool, IReadOnlyList<IDisk?> disks, TimeProvider? time = null, bool isReadOnly = false, Generation newestSeen = default, bool readsBackDirect = false, int? founders = null)
     {
-        if (founders < disks.Count)
+        IReadOnlyList<DiskId>? ids = founders is null ? null : RootPeek.Newest(disks.OfType<IDisk>().Reverse(), pool)?.Public.Shape.Members;
+        disks = [.. disks.Take(ids?.Count ?? founders ?? disks.Count)];
+        MemberTable members = MembersOf(pool, disks);
+        for (int i = 0; i < ids?.Count; i++)
         {
-            Root? newest = RootPeek.Newest(disks.OfType<IDisk>().Reverse(), pool);
-            disks = [.. disks.Take(newest?.Public.Shape.Members.Count ?? founders.Value)];
+            if (ids[i].Value == Guid.Empty)
+                members.Put(MemberDisk.Gap(i));
         }
 
-        MemberTable members = MembersOf(pool, disks);
         MetadataStore metadata = MetadataStore.Open(pool, members, newestSeen, Options(time, isReadOnly));
         return new EnginePool(pool, members, metadata, time ?? TimeProvider.System, isReadOnly, readsBackDirect);
     }

@@ -22,6 +22,12 @@ public enum MaintenanceKind
 
     /// <summary>A look of the rebuild at everything.</summary>
     Rebuild,
+
+    /// <summary>Fragments move from the disk that is fullest.</summary>
+    Rebalance,
+
+    /// <summary>A disk is emptied and leaves the pool for good.</summary>
+    Leave,
 }
 
 /// <param name="Disk">Of a drain, or of going offline.</param>
@@ -36,6 +42,9 @@ public sealed record MaintenanceEvent(MaintenanceKind Kind, int Disk, long? CutA
 public sealed class MaintenancePlan
 {
     public static readonly MaintenancePlan None = new();
+
+    /// <summary>The level of a plan that has all kinds; level 1 is without rebalance and leaving.</summary>
+    public const int AllKinds = 2;
 
     private readonly Dictionary<int, MaintenanceEvent> _events = [];
 
@@ -54,7 +63,10 @@ public sealed class MaintenancePlan
         for (int count = random.Next(1, 5); count > 0; count--)
         {
             MaintenanceEvent added = Make(plan, leaving, random);
-            MovesFragments |= added.Kind == MaintenanceKind.Drain;
+            MovesFragments |= added.Kind is MaintenanceKind.Drain or MaintenanceKind.Rebalance or MaintenanceKind.Leave;
+            HasLeaving |= added.Kind == MaintenanceKind.Leave;
+            if (added.Kind == MaintenanceKind.Rebalance)
+                FullestDisk = (int)((uint)plan.Seed / 7 % (uint)plan.Disks);
             HasJoining |= added.Kind == MaintenanceKind.Join;
             int index = random.Next(2, Math.Max(3, plan.Operations));
             _events[index] = added;
@@ -71,13 +83,24 @@ public sealed class MaintenancePlan
     /// <summary>The world has one disk more than the pool is made with.</summary>
     public bool HasJoining { get; }
 
+    /// <summary>The disk from which a rebalance takes; null without one.</summary>
+    public int? FullestDisk { get; }
+
+    /// <summary>A disk may be no member any more: more of them can be away then than the policy says.</summary>
+    public bool HasLeaving { get; }
+
     /// <summary>What happens before operation <paramref name="index"/>.</summary>
     public MaintenanceEvent? At(int index) => _events.GetValueOrDefault(index);
 
     private static MaintenanceEvent Make(RunPlan plan, int leaving, Random random)
     {
-        MaintenanceKind kind = random.Next(11) switch
+        // Lines that were kept before there was more stay what they were.
+        int choice = plan.MaintenanceLevel < AllKinds ? random.Next(11) : random.Next(18);
+        MaintenanceKind kind = choice switch
         {
+            > 14 when leaving >= 0 && !plan.IsOverload => MaintenanceKind.Leave,
+            > 10 when plan.Disks > plan.Scheme.Width => MaintenanceKind.Rebalance,
+            > 10 when !plan.IsOverload => MaintenanceKind.Join,
             < 4 when leaving >= 0 => MaintenanceKind.Drain,
             < 6 when leaving >= 0 && !plan.IsClean => MaintenanceKind.Offline,
             < 7 => MaintenanceKind.Scrub,

@@ -58,6 +58,7 @@ internal static class Program
                     report.CrashPoints,
                     report.Runs,
                     report.Faults,
+                    report.Maintenance,
                     report.StatesWithMissingDisks,
                     report.StatesWithOwnMoments,
                     report.LaterLives,
@@ -82,6 +83,7 @@ internal static class Program
     public static string Summary(CampaignReport report, int seed) =>
         $"seed {seed}: {report.States} states ({report.Judgements} judgements) at {report.CrashPoints} crash points of {report.Runs} workloads ({report.LaterLives} power cuts or restarts in them), {report.StatesPerSecond:f0} states/s, "
         + $"{report.Violations.Count} violations\nfaults on top: {string.Join(", ", report.Faults.Select(fault => $"{fault.Key} {fault.Value}"))}\n"
+        + $"maintenance: {string.Join(", ", report.Maintenance.Select(kind => $"{kind.Key} {kind.Value}"))}\n"
         + $"crash points: {string.Join(", ", report.CrashPointKinds.Select(kind => $"{kind.Key} {kind.Value}"))}";
 
     private static int RunCanaries(CampaignArguments options)

@@ -16,6 +16,9 @@ public sealed class PowerCutException : Exception;
 /// </summary>
 public sealed class RecordedRun
 {
+    /// <summary>Of a disk of 1 TiB: more than the others ever have.</summary>
+    private const long BallastBytes = 1L << 38;
+
     private readonly List<(long Sequence, int DigestIndex)> _begun = [];
     private readonly List<(long Sequence, int DigestIndex)> _acknowledged = [];
     private readonly List<(long Sequence, Generation Generation)> _generations = [];
@@ -27,6 +30,8 @@ public sealed class RecordedRun
     {
         Plan = plan;
         World = new SimulatedWorld(plan.Disks + (plan.Maintenance.HasJoining ? 1 : 0), plan.Seed) { KeepsHistory = true };
+        if (plan.Maintenance.FullestDisk is { } fullest)
+            World.Ballast[fullest] = BallastBytes;
         byte[] id = new byte[16];
         new Random(plan.Seed).NextBytes(id);
         Pool = new PoolId(new Guid(id));
@@ -42,6 +47,9 @@ public sealed class RecordedRun
 
     /// <summary>Faults that struck while it was recorded, by kind.</summary>
     public Dictionary<string, long> Faults { get; } = [];
+
+    /// <summary>Maintenance that came to its end and changed something, by kind.</summary>
+    public Dictionary<MaintenanceKind, long> Maintained { get; } = [];
 
     /// <summary>Power cuts and restarts while it was recorded.</summary>
     public int LaterLives { get; private set; }
@@ -98,7 +106,7 @@ public sealed class RecordedRun
 
     /// <summary>Opens the pool of this run on disks as they were some time, without those that are away.</summary>
     public EnginePool Open(SimulatedWorld world, IReadOnlyCollection<int>? missing = null, bool isReadOnly = false, Generation newestSeen = default) =>
-        EnginePool.Open(Pool, Disks(world, missing), isReadOnly: isReadOnly, newestSeen: newestSeen, founders: Plan.Disks);
+        EnginePool.Open(Pool, Disks(world, missing), isReadOnly: isReadOnly, newestSeen: newestSeen, founders: Plan.Maintenance.HasJoining || Plan.Maintenance.HasLeaving ? Plan.Disks : null);
 
     private void Run()
     {
@@ -172,7 +180,8 @@ public sealed class RecordedRun
             : null;
         try
         {
-            new Caretaker(_engine, Plan, World, Acknowledge).Do(care);
+            if (new Caretaker(_engine, Plan, World, Acknowledge).Do(care))
+                Maintained[care.Kind] = Maintained.GetValueOrDefault(care.Kind) + 1;
         }
         catch (Exception) when (cut is { HitCount: > 0 })
         {
@@ -225,7 +234,7 @@ public sealed class RecordedRun
         string tree;
         try
         {
-            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing), readsBackDirect: Plan.ReadsBackDirect, founders: Plan.Disks);
+            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing), readsBackDirect: Plan.ReadsBackDirect, founders: Plan.Maintenance.HasJoining || Plan.Maintenance.HasLeaving ? Plan.Disks : null);
             tree = FileSystemReader.Describe(_engine.Files);
         }
         catch (Exception e)

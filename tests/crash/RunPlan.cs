@@ -45,15 +45,15 @@ public sealed class RunPlan
     private readonly List<Fault> _shortages = [];
     private int[] _spared = [];
 
-    public RunPlan(int seed, int operations, IReadOnlySet<int>? skipped = null, bool hasMaintenance = false)
+    public RunPlan(int seed, int operations, IReadOnlySet<int>? skipped = null, int maintenance = 0)
     {
-        (Seed, Operations, Skipped, HasMaintenance) = (seed, operations, skipped ?? new HashSet<int>(), hasMaintenance);
+        (Seed, Operations, Skipped, MaintenanceLevel) = (seed, operations, skipped ?? new HashSet<int>(), maintenance);
         (Disks, Scheme) = _shapes[(uint)seed % _shapes.Length];
         var random = new Random(unchecked((seed * 7919) + 1));
         if (TryMakeShort(random))
             return;
         TellStory(random);
-        if (hasMaintenance)
+        if (maintenance > 0)
             Maintenance = new MaintenancePlan(this);
     }
 
@@ -110,8 +110,8 @@ public sealed class RunPlan
     public int Operations { get; }
     public IReadOnlySet<int> Skipped { get; }
 
-    /// <summary>Lines of cases that were kept before there was maintenance have none.</summary>
-    public bool HasMaintenance { get; }
+    /// <summary>Which kinds of maintenance there may be: lines of cases that were kept before there was any have none. See <see cref="MaintenancePlan.AllKinds"/>.</summary>
+    public int MaintenanceLevel { get; }
 
     public MaintenancePlan Maintenance { get; } = MaintenancePlan.None;
     public int Disks { get; }

@@ -14,7 +14,7 @@ public static class StateDamage
     {
         if (random.Next(2) == 0)
             return [];
-        if (plan.Disks > 1 && plan.IsClean && random.Next(16) == 0)
+        if (plan.Disks > 1 && plan.IsClean && !plan.Maintenance.HasLeaving && random.Next(16) == 0)
         {
             int count = random.Next(plan.Scheme.Tolerance + 1, plan.Disks);
             return [.. Enumerable.Range(0, plan.Disks).OrderBy(_ => random.Next()).Take(count).Order().Select(disk => new Damage(DamageKind.TooMany, disk, 0))];

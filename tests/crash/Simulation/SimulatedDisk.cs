@@ -152,7 +152,7 @@ public sealed partial class SimulatedDisk : IDisk
         var call = new CallScope(this, DiskCalls.Space, "statvfs", "");
         call.ThrowIfFailsAfter();
         DiskImage image = _medium.Image;
-        long availableBytes = Math.Max(0, image.CapacityBytes - image.UsedBytes);
+        long availableBytes = Math.Max(0, image.CapacityBytes - image.UsedBytes - _medium.World.Ballast.GetValueOrDefault(Index));
         return new DiskSpace(image.CapacityBytes, availableBytes, 1 << 30, 1 << 30, image.IsReadOnly, (ulong)Index + 1);
     }
 

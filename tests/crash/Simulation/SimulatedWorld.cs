@@ -45,6 +45,9 @@ public sealed class SimulatedWorld
     /// </summary>
     public bool KeepsHistory { get; set; }
 
+    /// <summary>Bytes by disk that something else has taken there: the disk says that it is fuller, nothing else. Not part of any image.</summary>
+    public Dictionary<int, long> Ballast { get; } = [];
+
     public int DiskCount => _media.Length;
 
     /// <summary>Number of the last call; calls count from 1.</summary>
