@@ -136,6 +136,9 @@ internal sealed class Caretaker(EnginePool engine, RunPlan plan, SimulatedWorld 
 
     private bool Rebalance()
     {
+        if (engine.Files.SyncAll() != Errno.None)
+            return false;
+        onSynced();
         engine.Rebalancer.Request();
         bool isAtRest = Drive(engine.Rebalancer.Step);
         bool hasMoved = isAtRest && engine.Rebalancer.Status.MovedFragments > 0;

@@ -103,9 +103,13 @@ public sealed partial class EnginePool : IDisposable
         Replace(before, new MemberDisk(index, before.Id, before.Name, disk, DiskState.Healthy, new DiskQueue(before.Name, threads: 0)));
     }
 
-    /// <summary>As <c>disk add</c>, but for the label: its directories, then the commit whose root names it.</summary>
+    /// <summary>As <c>disk add</c>, but for the label: what a joining left that was cut off goes, then its directories, then the commit whose root names it.</summary>
     internal Errno Join(IDisk disk)
     {
+        foreach (DiskEntry entry in disk.List("").Where(entry => !_folders.Contains(entry.Name)))
+            disk.Unlink(entry.Name);
+        foreach (string folder in _folders.Where(folder => disk.List("").Any(entry => entry.Name == folder)))
+            RemoveFiles(disk, folder);
         MakeDirectories(disk, _folders.Except(disk.List("").Select(entry => entry.Name)));
         _members.Put(MemberOf(_pool, _members.Count, disk));
         _metadata.ChangeMembers([.. _members.Select(member => member.Id)]);
@@ -257,6 +261,19 @@ public sealed partial class EnginePool : IDisposable
         byte[] id = pool.Value.ToByteArray();
         id[0] = (byte)index;
         return new MemberDisk(index, new DiskId(new Guid(id)), $"d{index + 1}", disk, DiskState.Healthy, new DiskQueue($"d{index + 1}", threads: 0));
+    }
+
+    private static void RemoveFiles(IDisk disk, string folder)
+    {
+        foreach (DiskEntry entry in disk.List(folder))
+        {
+            if (folder == DiskLayout.Fragments)
+                RemoveFiles(disk, $"{folder}/{entry.Name}");
+            else
+                disk.Unlink($"{folder}/{entry.Name}");
+        }
+
+        disk.SyncDirectory(folder);
     }
 
     private static void MakeDirectories(IDisk disk, IEnumerable<string> folders)
