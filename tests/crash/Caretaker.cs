@@ -98,7 +98,7 @@ internal sealed class Caretaker(EnginePool engine, RunPlan plan, SimulatedWorld 
     {
         member.SetState(DiskState.Draining);
         bool isAtRest = Drive(engine.Rebuilder.Step);
-        if (plan.IsClean)
+        if (plan.IsClean && engine.Members.Count(m => m.IsWritable) >= plan.Scheme.Width)
         {
             Expect(isAtRest, "the drain does not come to an end");
             engine.Files.Catalog.ForEach(ExtentId.None, (record, live) =>

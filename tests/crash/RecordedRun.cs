@@ -22,6 +22,9 @@ public sealed class RecordedRun
     private readonly List<(long Sequence, int DigestIndex)> _begun = [];
     private readonly List<(long Sequence, int DigestIndex)> _acknowledged = [];
     private readonly List<(long Sequence, Generation Generation)> _generations = [];
+
+    /// <summary>States that a power cut took back: they must not come again.</summary>
+    private readonly List<(long Sequence, int First, int Last)> _undone = [];
     private readonly List<Fault> _active = [];
     private Workload _workload = null!;
     private EnginePool _engine = null!;
@@ -91,7 +94,7 @@ public sealed class RecordedRun
     {
         for (int i = NewestAllowed(newest); i >= OldestAllowed(oldest); i--)
         {
-            if (_workload.Digests[i] == digest)
+            if (_workload.Digests[i] == digest && !_undone.Exists(undone => undone.Sequence <= oldest && i >= undone.First && i <= undone.Last))
                 return i;
         }
 
@@ -247,7 +250,10 @@ public sealed class RecordedRun
             throw new RunException($"{happening.Kind} before operation {index}: the tree is no state from {OldestAllowed(before)} to {NewestAllowed(before)}:\n{tree}");
         _begun.Add((mark - 1, _workload.Digests.Count));
         _workload.Reopened(_engine.Files, ModelAt(state));
-        _acknowledged.Add((mark, _workload.Digests.Count - 1));
+        _undone.Add((mark, state + 1, _workload.Digests.Count - 2));
+
+        // Nobody has seen this state before the pool is open: a crash on the way there may go back further.
+        _acknowledged.Add((World.Sequence, _workload.Digests.Count - 1));
         NoteGeneration();
         LaterLives++;
     }
