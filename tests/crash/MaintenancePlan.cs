@@ -95,12 +95,13 @@ public sealed class MaintenancePlan
     private static MaintenanceEvent Make(RunPlan plan, int leaving, Random random)
     {
         // Lines that were kept before there was more stay what they were.
-        int choice = plan.MaintenanceLevel < AllKinds ? random.Next(11) : random.Next(18);
+        bool hasRoom = plan.Disks > plan.Scheme.Width;
+        int choice = random.Next(plan.MaintenanceLevel < AllKinds ? 11 : 14);
         MaintenanceKind kind = choice switch
         {
-            > 14 when leaving >= 0 && !plan.IsOverload => MaintenanceKind.Leave,
-            > 10 when plan.Disks > plan.Scheme.Width => MaintenanceKind.Rebalance,
-            > 10 when !plan.IsOverload => MaintenanceKind.Join,
+            11 or 12 when hasRoom => MaintenanceKind.Rebalance,
+            13 when hasRoom && leaving >= 0 && !plan.IsOverload => MaintenanceKind.Leave,
+            > 10 when leaving >= 0 => MaintenanceKind.Drain,
             < 4 when leaving >= 0 => MaintenanceKind.Drain,
             < 6 when leaving >= 0 && !plan.IsClean => MaintenanceKind.Offline,
             < 7 => MaintenanceKind.Scrub,
