@@ -32,7 +32,8 @@ public sealed class CanaryTests(ITestOutputHelper output)
         ["rebuilt-before-durable"] = 277,
         ["moved-fragment-deleted-early"] = 277,
         ["moved-fragment-deleted-while-kept"] = 242,
-        ["orphans-without-kept-roots"] = 277,
+        ["orphans-without-kept-roots"] = 501,
+        ["scrub-without-parity"] = 52,
     };
 
     public static TheoryData<string> Names => [.. Canary.All];
