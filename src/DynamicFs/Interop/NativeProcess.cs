@@ -16,6 +16,8 @@ internal static unsafe partial class NativeProcess
     private const int OpenDirectoryForNaming = 0x200000 | 0x80000;
     private const int SetDescriptorFlags = 2;
     private const int SetIoFlusherOption = 57;
+    private const int MmapThresholdOption = -3;
+    private const int LargeBytes = 256 << 10;
     private const int CloseOnExec = 1;
 
     /// <summary>Opaque glibc and musl structures are at most 336 bytes.</summary>
@@ -79,6 +81,22 @@ internal static unsafe partial class NativeProcess
     /// CAP_SYS_RESOURCE; without it the process goes on as usual.
     /// </summary>
     public static bool SetIoFlusher() => ProcessControl(SetIoFlusherOption, 1, 0, 0, 0) == 0;
+
+    /// <summary>
+    /// mallopt(M_MMAP_THRESHOLD): memory of 256 KiB and more goes back to the system when it is freed. By default glibc keeps what was freed once, up to 32 MiB each, in one heap for every thread
+    /// that asked; a rebuild then held 600 MiB for 100 MiB in use. False where the C library has no such option.
+    /// </summary>
+    public static bool ReturnLargeMemory()
+    {
+        try
+        {
+            return SetAllocation(MmapThresholdOption, LargeBytes) != 0;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return false;
+        }
+    }
 
     public static uint EffectiveUserId() => GetEffectiveUserId();
 
@@ -156,6 +174,9 @@ internal static unsafe partial class NativeProcess
 
     [LibraryImport("libc", EntryPoint = "prctl")]
     private static partial int ProcessControl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
+
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    private static partial int SetAllocation(int option, int value);
 
     // open and fcntl are variadic; on both supported ABIs an int argument is passed as a fixed one would be.
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
