@@ -87,7 +87,8 @@ internal sealed partial class Rebuilder
     /// <summary>Its disks were chosen a while ago. One of them may be left by now, and a pass has been where the record was not yet.</summary>
     private void LookAtNew(ExtentRecord record)
     {
-        if (Wanted(record, FragmentNeeds.Of(record, _parts.Members, (_, _) => true)) != 0)
+        FragmentNeeds needs = FragmentNeeds.Of(record, _parts.Members, static (_, _) => true);
+        if (!needs.IsNone && Wanted(record, needs) != 0)
             _mustLookAgain = true;
     }
 
