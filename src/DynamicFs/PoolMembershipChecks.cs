@@ -23,7 +23,7 @@ public sealed partial class Pool
         {
             if (MountTable.IsWithin(real, member.Name) || MountTable.IsWithin(member.Name, real))
                 throw new PoolException(ErrorId.Usage, $"disks {member.Name} and {real} lie in one another. Nothing was changed");
-            if (!order.AllowSameDevice && _watch?.SpaceOf(member.Index)?.DeviceNumber == device)
+            if (!order.AllowSameDevice && PoolWatch.SpaceOf(member)?.DeviceNumber == device)
                 throw new PoolException(ErrorId.SameDevice, $"disks {member.Name} and {real} are on one device, whose failure takes both; --allow-same-device for a demonstration. Nothing was changed");
         }
 
@@ -36,7 +36,7 @@ public sealed partial class Pool
         CheckWidth(leaving);
         long bytes = DiskUsage().Disks.Where(usage => leaving.Any(m => m.Index == usage.Index)).Sum(usage => usage.Bytes);
         long room = 0;
-        foreach (IGrouping<ulong, DiskSpace> device in CurrentMembers.Where(m => m.IsWritable && !leaving.Contains(m)).Select(m => _watch?.SpaceOf(m.Index)).OfType<DiskSpace>().GroupBy(s => s.DeviceNumber))
+        foreach (IGrouping<ulong, DiskSpace> device in CurrentMembers.Where(m => m.IsWritable && !leaving.Contains(m)).Select(PoolWatch.SpaceOf).OfType<DiskSpace>().GroupBy(s => s.DeviceNumber))
             room += Math.Max(0, device.First().AvailableBytes - (FreeSpace.ReserveBytes(device.First().TotalBytes) / 2));
         if (bytes > room)
         {

@@ -176,7 +176,8 @@ internal sealed partial class PoolWatch : IDisposable
         member.CorruptionReported += LogCorruption;
     }
 
-    private static DiskSpace? SpaceOf(MemberDisk member)
+    /// <summary>Asks the disk, which may take as long as a call may; null when it does not say.</summary>
+    internal static DiskSpace? SpaceOf(MemberDisk member)
     {
         try
         {
