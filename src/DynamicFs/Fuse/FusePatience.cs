@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace DynamicFs.Fuse;
 
 /// <summary>
@@ -7,7 +5,7 @@ namespace DynamicFs.Fuse;
 /// next one about as fast as a sleeping thread is woken, so this takes a third off each of them (docs/performance.md). It gives up when
 /// looking does not pay, and tries again now and then; so it costs next to nothing on an idle mount or under large writes. Thread-safe.
 /// </summary>
-internal sealed class FusePatience(Func<bool> hasRequest)
+internal sealed class FusePatience(Func<bool> hasRequest, TimeProvider time)
 {
     private const int LookMicroseconds = 50;
 
@@ -15,7 +13,7 @@ internal sealed class FusePatience(Func<bool> hasRequest)
     private const int MaxFailures = 4;
     private const int TrialInterval = 32;
 
-    private static readonly long _lookTicks = Stopwatch.Frequency * LookMicroseconds / 1_000_000;
+    private readonly long _lookTicks = time.TimestampFrequency * LookMicroseconds / 1_000_000;
 
     /// <summary>On one processor, looking would keep the client from running.</summary>
     private readonly bool _isUseful = Environment.ProcessorCount > 1;
@@ -42,7 +40,7 @@ internal sealed class FusePatience(Func<bool> hasRequest)
     private void Look()
     {
         _sinceTrial = 0;
-        long until = Stopwatch.GetTimestamp() + _lookTicks;
+        long until = time.GetTimestamp() + _lookTicks;
         do
         {
             if (hasRequest())
@@ -54,7 +52,7 @@ internal sealed class FusePatience(Func<bool> hasRequest)
 
             Thread.SpinWait(5);
         }
-        while (Stopwatch.GetTimestamp() < until);
+        while (time.GetTimestamp() < until);
         _failures = Math.Min(_failures + 1, MaxFailures);
         Misses++;
     }

@@ -45,7 +45,7 @@ public sealed class FuseSession : IDisposable
         Trace = options.Trace ? new FuseTrace(Log) : null;
         _baseReaders = options.ReaderCount > 0 ? Math.Min(options.ReaderCount, MaxReaders) : Math.Clamp(2 * Environment.ProcessorCount, 4, 32);
         _allowedReaders = _baseReaders;
-        Patience = new FusePatience(() => LibcFuse.HasRequest(Device));
+        Patience = new FusePatience(() => LibcFuse.HasRequest(Device), TimeProvider.System);
         _watch = new FuseWatch(this, options.SlowRequestAfter);
     }
 
