@@ -83,6 +83,9 @@ public sealed class MaintenancePlan
     /// <summary>The world has one disk more than the pool is made with.</summary>
     public bool HasJoining { get; }
 
+    /// <summary>Who the members are says the newest root alone.</summary>
+    public bool ChangesMembers => HasJoining || HasLeaving;
+
     /// <summary>The disk from which a rebalance takes; null without one.</summary>
     public int? FullestDisk { get; }
 

@@ -109,7 +109,7 @@ public sealed class RecordedRun
 
     /// <summary>Opens the pool of this run on disks as they were some time, without those that are away.</summary>
     public EnginePool Open(SimulatedWorld world, IReadOnlyCollection<int>? missing = null, bool isReadOnly = false, Generation newestSeen = default) =>
-        EnginePool.Open(Pool, Disks(world, missing), isReadOnly: isReadOnly, newestSeen: newestSeen, founders: Plan.Maintenance.HasJoining || Plan.Maintenance.HasLeaving ? Plan.Disks : null);
+        EnginePool.Open(Pool, Disks(world, missing), isReadOnly: isReadOnly, newestSeen: newestSeen, founders: Plan.Maintenance.ChangesMembers ? Plan.Disks : null);
 
     private void Run()
     {
@@ -237,7 +237,7 @@ public sealed class RecordedRun
         string tree;
         try
         {
-            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing), readsBackDirect: Plan.ReadsBackDirect, founders: Plan.Maintenance.HasJoining || Plan.Maintenance.HasLeaving ? Plan.Disks : null);
+            _engine = EnginePool.Open(Pool, Disks(World, happening.Missing), readsBackDirect: Plan.ReadsBackDirect, founders: Plan.Maintenance.ChangesMembers ? Plan.Disks : null);
             tree = FileSystemReader.Describe(_engine.Files);
         }
         catch (Exception e)

@@ -53,7 +53,6 @@ internal sealed class RootRings(PoolId pool, IReadOnlyList<MemberDisk> members, 
                 RootSlotState state = RootFormat.Decode(pool, bytes.Slice(slot * RootFormat.SlotBytes), slot, out Root? root, out Generation generation);
                 content.Take(problems, slot, state, root, generation);
             }
-
         }
         catch (DiskException e)
         {
